@@ -1,0 +1,132 @@
+"""What an entity file may say, and the Arrow schema derived from it.
+
+Belongs here: the Pydantic model of `ingestion/entities/<entity>.yml` and everything derived from it
+alone (schemas, zero-row frames). Not here: where source fields come from (`contract.py`) and how
+values are cast (`conform.py`).
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+ENTITY_DIR = Path(__file__).parent / "entities"
+ZONE = "Asia/Shanghai"
+
+ColumnType = Literal["string", "integer", "double", "money", "boolean", "date", "timestamp"]
+
+POLARS_TYPE: dict[str, pl.DataType] = {
+    "string": pl.String(),
+    "integer": pl.Int64(),
+    "double": pl.Float64(),
+    "money": pl.Decimal(18, 2),  # yuan, never float
+    "boolean": pl.Boolean(),
+    "date": pl.Date(),
+    "timestamp": pl.Datetime("us", ZONE),
+}
+
+
+class Column(BaseModel):
+    """One canonical column. `privacy` is the GB/T 39725 class, 1 (public) to 5 (most sensitive)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: ColumnType
+    label_zh: str
+    required: bool = False
+    unit: str | None = None
+    code_system: str | None = None
+    element: str | None = None
+    privacy: int = Field(default=3, ge=1, le=5)
+    minimum: float | None = None
+    maximum: float | None = None
+    free_text: bool = False
+
+
+class Rule(BaseModel):
+    """A row rule: a Polars SQL expression that must not be false. Null passes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    expression: str
+    label_zh: str
+    source: str
+
+
+class Entity(BaseModel):
+    """A canonical table of silver. Grain: one row per `key` and version received."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    entity: str
+    label_zh: str
+    grain: str
+    person: bool = False
+    key: list[str]
+    event_time: str | None = None
+    version_time: str | None = None
+    columns: dict[str, Column]
+    rules: list[Rule] = []
+
+    @model_validator(mode="after")
+    def _names_resolve(self) -> "Entity":
+        known = set(self.columns)
+        named = [*self.key, *(c for c in (self.event_time, self.version_time) if c)]
+        missing = [name for name in named if name not in known]
+        if missing:
+            raise ValueError(f"{self.entity}: key or time names unknown columns {missing}")
+        return self
+
+    @property
+    def coded(self) -> dict[str, Column]:
+        """Columns that hold a code of a code system; each has a `<name>_raw` companion."""
+        return {name: column for name, column in self.columns.items() if column.code_system}
+
+    def schema(self) -> dict[str, pl.DataType]:
+        """Polars schema of the silver table: own columns, raw codes, person key, lineage."""
+        schema: dict[str, pl.DataType] = {}
+        for name, column in self.columns.items():
+            schema[name] = POLARS_TYPE[column.type]
+            if column.code_system:
+                schema[raw_name(name)] = pl.String()
+        if self.person:
+            schema["source_person_id"] = pl.String()
+        return schema | LINEAGE
+
+
+LINEAGE: dict[str, pl.DataType] = {
+    "feed": pl.String(),
+    "member_id": pl.String(),
+    "batch_id": pl.String(),
+    "file_digest": pl.String(),
+    "record_number": pl.Int64(),
+    "item_number": pl.Int64(),
+    "received_at": pl.Datetime("us", ZONE),
+    "row_digest": pl.UInt64(),
+}
+
+
+def raw_name(column: str) -> str:
+    """Name of the column that keeps the member's own code beside the mapped one."""
+    return f"{column}_raw"
+
+
+@cache
+def entities() -> dict[str, Entity]:
+    """All entities by name, from `ingestion/entities/*.yml`.
+
+    Raises:
+        pydantic.ValidationError: a file says something the model does not know.
+        ValueError: a file's name differs from the entity it defines.
+    """
+    found: dict[str, Entity] = {}
+    for path in sorted(ENTITY_DIR.glob("*.yml")):
+        entity = Entity.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        if entity.entity != path.stem:
+            raise ValueError(f"{path.name} defines {entity.entity}")
+        found[entity.entity] = entity
+    return found
