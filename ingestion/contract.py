@@ -32,9 +32,10 @@ class _Strict(BaseModel):
 class FieldMap(_Strict):
     """Where one entity column comes from.
 
-    `from` names a source field (a header, an HL7 path, a CDA path, a DICOM keyword) or several, the
-    first non-empty of which wins; `value` is a constant; `code_map` is a crosswalk of
-    `standards/crosswalks/`; `format` is a strptime pattern; `scale` multiplies into the column's unit.
+    `from` names a source field (a header, an HL7 path, a CDA path, a DICOM keyword) or several,
+    the first non-empty of which wins; `value` is a constant; `code_map` is a crosswalk of
+    `standards/crosswalks/`; `format` is a strptime pattern; `scale` multiplies into the
+    column's unit.
     """
 
     source: str | list[str] | None = Field(default=None, alias="from")
@@ -54,8 +55,8 @@ class FieldMap(_Strict):
 class RecordMap(_Strict):
     """How one kind of source record fills one entity.
 
-    `each` names the repeating source unit (`row`, a segment such as `OBX`, a CDA path); `when` keeps
-    only records whose source field has one of the values.
+    `each` names the repeating source unit (`row`, a segment such as `OBX`, a CDA path); `when`
+    keeps only records whose source field has one of the values.
     """
 
     each: str = "row"
@@ -127,9 +128,7 @@ class Contract(_Strict):
         if self.profile is not None:
             return profile(self.format, self.profile)
         assert self.entity is not None
-        return Mapping(
-            person=self.person, records={self.entity: RecordMap(fields=self.fields)}
-        )
+        return Mapping(person=self.person, records={self.entity: RecordMap(fields=self.fields)})
 
 
 @cache

@@ -1,0 +1,222 @@
+"""The only place where source fields become entity columns.
+
+Takes one source table (strings, as a format read them) and gives accepted rows in the entity's
+schema, refused rows with their reasons, and unmapped codes. All columns, casts and rules run as one
+vectorised pass; only failing rows are looked at twice, to name every violation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+import xxhash
+
+from ingestion.cast import COMPACT_FORMATS, typed
+from ingestion.contract import Contract, FieldMap, RecordMap
+from ingestion.crosswalk import code_system, crosswalk
+from ingestion.entity import Entity, raw_name
+from ingestion.formats.source import FILE, ITEM, RECORD
+
+_BAD = "_bad"
+_CAST_REASON = {
+    "integer": "not_a_number", "double": "not_a_number", "money": "not_a_number",
+    "boolean": "unknown_code", "date": "impossible_date", "timestamp": "impossible_date",
+}  # fmt: skip
+_POSITION = (FILE, RECORD, ITEM)
+
+
+@dataclass(frozen=True)
+class Conformed:
+    """Result of one entity of one batch.
+
+    `accepted` has the entity's own columns, raw codes, `row_digest` and the position columns.
+    `refused` has position, `row_digest`, `reason_code` (the first) and `detail` (all violations).
+    `unmapped` counts source codes by (column, code).
+    """
+
+    accepted: pl.DataFrame
+    refused: pl.DataFrame
+    unmapped: dict[tuple[str, str], int]
+
+
+@dataclass(frozen=True)
+class _Check:
+    """One way a row can fail: when `fails` is true, `reason` and what it is about."""
+
+    fails: pl.Expr
+    reason: str
+    about: str
+
+
+def clean(source: pl.DataFrame) -> pl.DataFrame:
+    """Strip blanks (also full-width ones) and turn empty strings into null; positions stay."""
+    text = [c for c in source.columns if c not in _POSITION]
+    stripped = pl.col(text).str.strip_chars() if text else []
+    frame = source.with_columns(stripped)
+    return frame.with_columns(pl.when(pl.col(c) != "").then(pl.col(c)).alias(c) for c in text)
+
+
+def row_digests(cleaned: pl.DataFrame) -> pl.Series:
+    """64-bit XXH3 of all source fields of a row, nulls marked: equal means an exact repeat."""
+    fields = sorted(c for c in cleaned.columns if c not in _POSITION)
+    joined = cleaned.select(
+        pl.concat_str(
+            [pl.col(c).fill_null("\x00") for c in fields] or [pl.lit("")], separator="\x1f"
+        ).cast(pl.Binary)
+    ).to_series()
+    digest = xxhash.xxh3_64_intdigest
+    return pl.Series("row_digest", [digest(v) for v in joined.to_list()], dtype=pl.UInt64)
+
+
+def conform(
+    source: pl.DataFrame,
+    *,
+    entity: Entity,
+    record: RecordMap,
+    contract: Contract,
+    hidden: Sequence[str] = (),
+) -> Conformed:
+    """Conform one cleaned source table to one entity.
+
+    Args:
+        source: Output of `clean`, one row per source record.
+        entity: What the rows must become.
+        record: Where each column comes from.
+        contract: The feed; gives the format's way of writing times and the default organization.
+        hidden: Source fields that identify a person; free text is scrubbed of their values.
+    """
+    compact = contract.format in COMPACT_FORMATS
+    values: list[pl.Expr] = []
+    checks: list[_Check] = []
+    for name, column in entity.columns.items():
+        field_map = record.fields.get(name)
+        raw = _raw(field_map, contract, name)
+        given = pl.lit(None, pl.String) if raw is None else raw
+        mapped = _mapped(given, field_map)
+        required = column.required or bool(field_map and field_map.required)
+        if column.code_system:
+            known = list(code_system(column.code_system))
+            code = pl.when(mapped.is_in(known)).then(mapped)
+            values += [code.alias(name), given.alias(raw_name(name))]
+            if required:
+                checks.append(_Check(pl.col(raw_name(name)).is_null(), "missing_required", name))
+                checks.append(
+                    _Check(
+                        pl.col(name).is_null() & pl.col(raw_name(name)).is_not_null(),
+                        "unknown_code",
+                        name,
+                    )
+                )
+            continue
+        scale = field_map.scale if field_map else None
+        pattern = field_map.format if field_map else None
+        value = typed(mapped, column, pattern=pattern, compact=compact, scale=scale)
+        values.append(value.alias(name))
+        if raw is None:
+            if required:
+                checks.append(_Check(pl.lit(True), "missing_required", name))
+            continue
+        if field_map and field_map.code_map:
+            values.append(pl.when(mapped.is_null()).then(given).alias(f"_unmapped_{name}"))
+        given_name = f"_given_{name}"
+        values.append(mapped.is_not_null().alias(given_name))
+        if required:
+            checks.append(_Check(~pl.col(given_name), "missing_required", name))
+        if column.type != "string":
+            failed = pl.col(given_name) & pl.col(name).is_null()
+            checks.append(_Check(failed, _CAST_REASON[column.type], name))
+        if column.minimum is not None:
+            checks.append(_Check(pl.col(name) < column.minimum, "out_of_range", name))
+        if column.maximum is not None:
+            checks.append(_Check(pl.col(name) > column.maximum, "out_of_range", name))
+    for rule in entity.rules:
+        checks.append(_Check(~pl.sql_expr(rule.expression), "rule_failed", rule.id))
+
+    text = [n for n, c in entity.columns.items() if c.free_text and n in record.fields]
+    frame = source.select(*_POSITION, *values, *(_hidden(hidden) if text else []))
+    frame = frame.with_columns(row_digests(source))
+    if text:
+        frame = _scrub(frame, text, [f"_hidden_{i}" for i in range(len(hidden))])
+    failing = (
+        pl.any_horizontal([c.fails.fill_null(False) for c in checks]) if checks else pl.lit(False)
+    )
+    frame = frame.with_columns(failing.alias(_BAD))
+    bad = frame.filter(pl.col(_BAD))
+    good = frame.filter(~pl.col(_BAD)) if len(bad) else frame
+    own = [n for n in entity.schema() if n in frame.columns]
+    accepted = good.select(*_POSITION, *own)
+    return Conformed(accepted, _reasons(bad, checks), _unmapped(good, entity))
+
+
+def _raw(field_map: FieldMap | None, contract: Contract, name: str) -> pl.Expr | None:
+    if field_map is None:
+        return pl.lit(contract.member) if name == "organization_id" else None
+    if field_map.value is not None and not field_map.sources:
+        return pl.lit(field_map.value)
+    found = [pl.col(s) for s in field_map.sources]
+    if name == "organization_id":
+        found.append(pl.lit(contract.member))
+    elif field_map.value is not None:
+        found.append(pl.lit(field_map.value))
+    return pl.coalesce(found)
+
+
+def _mapped(raw: pl.Expr, field_map: FieldMap | None) -> pl.Expr:
+    if field_map is None or field_map.code_map is None:
+        return raw
+    table = crosswalk(field_map.code_map)
+    return raw.replace_strict(
+        list(table), list(table.values()), default=None, return_dtype=pl.String
+    )
+
+
+def _hidden(hidden: Sequence[str]) -> list[pl.Expr]:
+    return [pl.col(source).alias(f"_hidden_{i}") for i, source in enumerate(hidden)]
+
+
+def _scrub(frame: pl.DataFrame, text: list[str], hidden: list[str]) -> pl.DataFrame:
+    """Blank a record's own name, ID number, phone and address inside its free text."""
+    for name in text:
+        for secret in hidden:
+            found = pl.col(secret).is_not_null() & pl.col(name).str.contains(
+                pl.col(secret), literal=True
+            )
+            rows = frame.select(found.fill_null(False)).to_series()
+            if rows.any():
+                scrubbed = [
+                    value.replace(part, "＊") if hit else value
+                    for value, part, hit in zip(frame[name], frame[secret], rows, strict=True)
+                ]
+                frame = frame.with_columns(pl.Series(name, scrubbed, dtype=pl.String))
+    return frame
+
+
+def _reasons(bad: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
+    """Name every violation of the failing rows: `reason:about`, first one decides the code."""
+    if not checks:
+        checks = [_Check(pl.lit(False), "rule_failed", "")]
+    found = pl.concat_list(
+        [pl.when(c.fails.fill_null(False)).then(pl.lit(f"{c.reason}:{c.about}")) for c in checks]
+    ).list.drop_nulls()
+    return bad.select(
+        *_POSITION,
+        "row_digest",
+        found.list.first().str.split(":").list.first().alias("reason_code"),
+        found.list.join("; ").alias("detail"),
+    )
+
+
+def _unmapped(good: pl.DataFrame, entity: Entity) -> dict[tuple[str, str], int]:
+    counts: dict[tuple[str, str], int] = {}
+    for name in entity.columns:
+        if name in entity.coded:
+            raw = raw_name(name)
+            lost = good.filter(pl.col(name).is_null() & pl.col(raw).is_not_null())
+        elif (raw := f"_unmapped_{name}") in good.columns:
+            lost = good.filter(pl.col(raw).is_not_null())
+        else:
+            continue
+        if len(lost):
+            for code, seen in lost.group_by(raw).len().iter_rows():
+                counts[name, code] = seen
+    return counts

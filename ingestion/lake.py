@@ -1,0 +1,81 @@
+"""Where things lie on disk, and the one Parquet writer.
+
+Belongs here: paths of the lake and atomic writes. Not here: what the rows mean.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from ingestion.entity import Entity, entities
+
+
+@dataclass(frozen=True)
+class Lake:
+    """One county's lake under one folder (`YIGONG_HOME`, default `var/`)."""
+
+    home: Path
+
+    @classmethod
+    def open(cls, home: Path | None = None) -> "Lake":
+        """The lake at `home`, or at `YIGONG_HOME`; zero-row files are made if missing."""
+        lake = cls((home or Path(os.environ.get("YIGONG_HOME", "var"))).absolute())
+        lake.home.mkdir(parents=True, exist_ok=True)
+        for entity in entities().values():
+            stub = lake.silver(entity.entity) / "day=0000-00-00" / "empty.parquet"
+            if not stub.exists() or pl.read_parquet_schema(stub) != pl.Schema(entity.schema()):
+                write_parquet(empty_frame(entity), stub)
+        return lake
+
+    def silver(self, entity: str) -> Path:
+        return self.home / "silver" / entity
+
+    def bronze(self, feed: str) -> Path:
+        return self.home / "bronze" / feed
+
+    @property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    @property
+    def reference(self) -> Path:
+        return self.home / "reference"
+
+    @property
+    def identity(self) -> Path:
+        return self.home / "identity"
+
+    @property
+    def published(self) -> Path:
+        return self.home / "published"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file that dbt builds; never read by the cockpit."""
+        return self.home / "county.duckdb"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    def silver_file(self, entity: str, feed: str, batch_id: str) -> Path:
+        """One file a batch, feed and entity: `day=` is the day of receipt, from the batch id."""
+        day = f"{batch_id[:4]}-{batch_id[4:6]}-{batch_id[6:8]}"
+        return self.silver(entity) / f"day={day}" / f"{feed}--{batch_id}.parquet"
+
+
+def empty_frame(entity: Entity) -> pl.DataFrame:
+    return pl.DataFrame(schema=entity.schema())
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write a frame whole or not at all: temporary name, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as stream:
+        frame.write_parquet(stream, compression="zstd", compression_level=1)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)

@@ -1,0 +1,137 @@
+"""The person block of a record: tokens for silver, sealed fields for the vault.
+
+Belongs here: what identifies a person in one member's records. Not here: who is who across members
+(`identity/`).
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from ingestion.cast import COMPACT_FORMATS, typed
+from ingestion.conform import row_digests
+from ingestion.contract import Contract, FieldMap
+from ingestion.crosswalk import code_system, crosswalk
+from ingestion.entity import entities
+from ingestion.formats.source import FILE, ITEM, RECORD
+from ingestion.vault import Vault
+
+_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_CHECK = "10X98765432"
+SEALED = (
+    "local_id", "person_name", "id_number", "health_card_number", "insurance_number", "phone",
+    "address",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class People:
+    """`links`: position (file, record, item) to source_person_id, for every row that names someone.
+    `rows`: silver/source_person rows without lineage, one a distinct block, with `row_digest`.
+    `sealed`: the identifying fields by source_person_id and digest, for the vault only."""
+
+    links: pl.DataFrame
+    rows: pl.DataFrame
+    sealed: pl.DataFrame
+
+
+def valid_id_number(number: pl.Expr) -> pl.Expr:
+    """True for an 18-character citizen number with a right check character (GB 11643-1999)."""
+    shaped = number.str.contains(r"^\d{17}[\dX]$")
+    total = pl.sum_horizontal(
+        number.str.slice(i, 1).cast(pl.Int32, strict=False) * w for i, w in enumerate(_WEIGHTS)
+    )
+    expected = (total % 11).replace_strict(
+        list(range(11)), list(_CHECK), default=None, return_dtype=pl.String
+    )
+    return shaped & (expected == number.str.slice(17, 1))
+
+
+def people(
+    source: pl.DataFrame, *, fields: dict[str, FieldMap], contract: Contract, vault: Vault
+) -> People:
+    """Tokens and sealed fields of the people in one cleaned source table.
+
+    A person is known within a member by the local number, else by ID number, card, insurance
+    number, else by name, birth date and phone together. A record that names nobody has no link.
+    """
+    position = [FILE, RECORD, ITEM]
+    block = source.select(*position, *(_field(n, fields).alias(n) for n in _NAMES))
+    blocks = block.unique(subset=list(_NAMES), maintain_order=True).drop(position)
+    blocks = blocks.with_columns(pl.col("id_number").str.to_uppercase())
+    blocks = blocks.with_columns(row_digests(blocks))
+    valid = blocks.select(valid_id_number(pl.col("id_number")).fill_null(False)).to_series()
+    compact = contract.format in COMPACT_FORMATS
+    birth = fields.get("birth_date")
+    columns = entities()["source_person"].columns
+    typed_blocks = blocks.with_columns(
+        _sex(fields).alias("sex_code"),
+        pl.col("sex_code").alias("sex_code_raw"),
+        typed(
+            pl.col("birth_date"), columns["birth_date"],
+            pattern=birth.format if birth else None, compact=compact, scale=None,
+        ).alias("birth_date"),
+        valid.alias("has_valid_id_number"),
+    )  # fmt: skip
+    keys = _keys(typed_blocks, contract.member)
+    rows = typed_blocks.select(
+        vault.tokens("person", keys).alias("source_person_id"),
+        vault.tokens(
+            "id_number", pl.select(pl.when(valid).then(blocks["id_number"])).to_series()
+        ).alias("id_number_token"),
+        vault.tokens("health_card", blocks["health_card_number"]).alias("health_card_token"),
+        vault.tokens("insurance", blocks["insurance_number"]).alias("insurance_token"),
+        vault.tokens("name", blocks["person_name"]).alias("name_token"),
+        vault.tokens("phone", blocks["phone"]).alias("phone_token"),
+        "sex_code", "sex_code_raw", "birth_date", "has_valid_id_number", "row_digest",
+    )  # fmt: skip
+    named = rows["source_person_id"].is_not_null()
+    sealed = blocks.select(*SEALED, "row_digest").with_columns(rows["source_person_id"])
+    keyed = blocks.select("row_digest").with_columns(rows["source_person_id"])
+    digests = row_digests(
+        block.select(*_NAMES).with_columns(pl.col("id_number").str.to_uppercase())
+    )
+    links = (
+        block.select(position)
+        .with_columns(digests)
+        .join(keyed.filter(named).unique("row_digest"), on="row_digest", how="left")
+    )
+    return People(links.drop("row_digest"), rows.filter(named), sealed.filter(named))
+
+
+_NAMES = (*SEALED, "sex_code", "birth_date")
+
+
+def _field(name: str, fields: dict[str, FieldMap]) -> pl.Expr:
+    field_map = fields.get(name)
+    if field_map is None or not field_map.sources:
+        return pl.lit(None, pl.String)
+    return pl.coalesce([pl.col(s) for s in field_map.sources])
+
+
+def _sex(fields: dict[str, FieldMap]) -> pl.Expr:
+    field_map = fields.get("sex_code")
+    raw = pl.col("sex_code")
+    if field_map and field_map.code_map:
+        table = crosswalk(field_map.code_map)
+        return raw.replace_strict(
+            list(table), list(table.values()), default=None, return_dtype=pl.String
+        )
+    return pl.when(raw.is_in(list(code_system("sex")))).then(raw)
+
+
+def _keys(blocks: pl.DataFrame, member: str) -> pl.Series:
+    def part(kind: str, *names: str) -> pl.Expr:
+        return pl.concat_str([pl.lit(kind), *names], separator="|", ignore_nulls=False)
+
+    weak = blocks.with_columns(birth=pl.col("birth_date").cast(pl.String))
+    return weak.select(
+        pl.coalesce(
+            part(f"local|{member}", "local_id"),
+            part("id_number", "id_number"),
+            part("health_card", "health_card_number"),
+            part("insurance", "insurance_number"),
+            part(f"name|{member}", "person_name", "birth", "phone"),
+            part(f"name|{member}", "person_name", "birth"),
+        )
+    ).to_series()
