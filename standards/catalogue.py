@@ -1,0 +1,155 @@
+"""What the reference files of this folder may say: indicators, measures, code systems.
+
+Belongs here: Pydantic models and loaders of `standards/indicators/`, `measures.yml` and
+`code_systems/`. Not here: how a measure is counted (SQL under `marts/performance/evidence/`) and
+how the reference becomes tables (`export.py`).
+"""
+
+import csv
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+STANDARDS_DIR = Path(__file__).parent
+
+Confidence = Literal["verified", "from_memory"]
+Level = Literal["county", "consortium", "hospital", "township", "village", "bureau"]
+Unit = Literal["ratio", "day", "yuan"]
+Direction = Literal["higher_better", "lower_better", "monitor", "range"]
+
+UNIT_NAME: dict[Unit, str] = {"ratio": "%", "day": "天", "yuan": "元"}
+DIRECTION_NAME: dict[Direction, str] = {
+    "higher_better": "越高越好",
+    "lower_better": "越低越好",
+    "monitor": "监测",
+    "range": "适宜区间",
+}
+CONFIDENCE_NAME: dict[Confidence, str] = {"verified": "官方核实", "from_memory": "据记忆待核"}
+STATE_NAME: dict[str, str] = {
+    "ok": "正常",
+    "no_feed": "无数据源",
+    "not_applicable": "不适用",
+    "below_quality_floor": "低于质量下限",
+    "suppressed": "小样本屏蔽",
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Measure(_Strict):
+    """One thing that is counted. Its rows are in `evidence_model`.
+
+    `additivity` says how months make a period: `sum` of them, or the `latest` one.
+    """
+
+    label_zh: str
+    unit: Literal["visit", "stay", "day", "yuan", "person"]
+    additivity: Literal["sum", "latest"]
+    evidence_model: str
+
+
+class Indicator(_Strict):
+    """One indicator definition. Value = numerator / denominator, in `unit`.
+
+    `applies_to` lists the organization levels it is stated for; county and consortium rows are
+    rolled up from those. `requires` lists the entities without which it reads `no_feed`.
+    `quality_floor` is the least share of usable rows, `min_denominator` the least cell shown.
+    """
+
+    id: str = Field(pattern=r"^[A-Z0-9]+(-[A-Z0-9]+)+$")
+    official_no: int | None = None
+    name_zh: str
+    name_en: str
+    formula_zh: str
+    numerator: str
+    denominator: str
+    unit: Unit
+    direction: Direction
+    applies_to: list[Level] = Field(min_length=1)
+    requires: list[str] = Field(min_length=1)
+    frequency: Literal["annual", "monthly", "daily"]
+    target: str | None = None
+    source: str = Field(min_length=1)
+    confidence: Confidence
+    certainty: Literal["high", "medium", "low"] | None = None
+    definition_version: int = Field(ge=1)
+    valid_from: date
+    valid_to: date | None = None
+    quality_floor: float = Field(default=0.9, ge=0, le=1)
+    min_denominator: int = Field(default=0, ge=0)
+    notes: str | None = None
+
+    @model_validator(mode="after")
+    def _measures_exist(self) -> Self:
+        unknown = {self.numerator, self.denominator} - set(measures())
+        if unknown:
+            raise ValueError(f"{self.id} names unknown measures {sorted(unknown)}")
+        return self
+
+
+class IndicatorSystem(_Strict):
+    """One evaluation system: the content of `standards/indicators/<system>.yml`."""
+
+    system: str
+    name_zh: str
+    indicators: list[Indicator]
+
+
+class CodeSystem(_Strict):
+    """Where a list of codes comes from. The codes are in `code_systems/<id>.csv`."""
+
+    label_zh: str
+    standard: str
+    confidence: Confidence
+    source: str = Field(min_length=1)
+
+
+@cache
+def measures() -> dict[str, Measure]:
+    """All measures by id, from `measures.yml`."""
+    found = yaml.safe_load((STANDARDS_DIR / "measures.yml").read_text("utf-8"))
+    return {name: Measure.model_validate(body) for name, body in found.items()}
+
+
+def load_systems(directory: Path = STANDARDS_DIR / "indicators") -> list[IndicatorSystem]:
+    """All evaluation systems with their indicators, in file order.
+
+    Raises:
+        pydantic.ValidationError: an entry breaks the model or names an unknown measure.
+        ValueError: a file is not named after its system, or a version is defined twice.
+    """
+    systems: list[IndicatorSystem] = []
+    seen: set[tuple[str, int]] = set()
+    for path in sorted(directory.glob("*.yml")):
+        system = IndicatorSystem.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        if system.system != path.stem:
+            raise ValueError(f"{path.name} defines {system.system}")
+        for indicator in system.indicators:
+            version = (indicator.id, indicator.definition_version)
+            if version in seen:
+                raise ValueError(f"{path.name}: {version} is defined twice")
+            seen.add(version)
+        systems.append(system)
+    return systems
+
+
+@cache
+def code_systems() -> dict[str, CodeSystem]:
+    """All code systems by id, from `code_systems/index.yml`."""
+    path = STANDARDS_DIR / "code_systems" / "index.yml"
+    found = yaml.safe_load(path.read_text("utf-8"))
+    return {name: CodeSystem.model_validate(body) for name, body in found.items()}
+
+
+@cache
+def codes(code_system: str) -> dict[str, str]:
+    """Name by code of one code system. Codes are text: leading zeros and case matter."""
+    path = STANDARDS_DIR / "code_systems" / f"{code_system}.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["code"]: row["name"] for row in csv.DictReader(file)}

@@ -1,0 +1,161 @@
+"""Reference tables of the lake, written from the YAML and CSV of this folder and the contracts.
+
+Belongs here: flattening facts into `reference/*.parquet` for dbt. Not here: the ledger, which the
+pipeline writes beside them, and any rule about the facts (`catalogue.py`).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from ingestion.contract import Contract
+from ingestion.entity import ZONE, Entity
+from standards.catalogue import (
+    CONFIDENCE_NAME,
+    DIRECTION_NAME,
+    STANDARDS_DIR,
+    STATE_NAME,
+    UNIT_NAME,
+    code_systems,
+    codes,
+    load_systems,
+    measures,
+)
+
+TEXT, WHOLE, DAY, REAL = pl.String(), pl.Int64(), pl.Date(), pl.Float64()
+
+SCHEMAS: dict[str, dict[str, pl.DataType]] = {
+    "code": dict.fromkeys(("code_system", "code", "name", "standard", "confidence"), TEXT),
+    "measure": dict.fromkeys(
+        ("measure_id", "label_zh", "unit", "additivity", "evidence_model"), TEXT
+    ),
+    "indicator": {
+        **dict.fromkeys(("indicator_id", "system", "system_name"), TEXT),
+        "official_no": WHOLE,
+        **dict.fromkeys(
+            (
+                "name_zh", "name_en", "formula_zh", "numerator", "denominator", "unit",
+                "unit_name", "direction", "direction_name", "frequency", "target", "source",
+                "confidence", "confidence_name", "certainty",
+            ),
+            TEXT,
+        ),
+        "definition_version": WHOLE,
+        "valid_from": DAY,
+        "valid_to": DAY,
+        "quality_floor": REAL,
+        "min_denominator": WHOLE,
+    },
+    "indicator_level": dict.fromkeys(("indicator_id", "organization_level"), TEXT)
+    | {"definition_version": WHOLE},
+    "indicator_requirement": dict.fromkeys(("indicator_id", "entity"), TEXT)
+    | {"definition_version": WHOLE},
+    "indicator_state": dict.fromkeys(("state", "state_name"), TEXT),
+    "feed": dict.fromkeys(("feed", "label_zh", "member_id", "format", "every", "owner"), TEXT),
+    "feed_entity": dict.fromkeys(("feed", "entity"), TEXT),
+    "entity": dict.fromkeys(("entity", "label_zh", "event_time"), TEXT)
+    | {"is_register": pl.Boolean()},
+    "ledger": {
+        "feed": TEXT,
+        "member_id": TEXT,
+        **dict.fromkeys(("received", "accepted", "quarantined", "duplicate"), WHOLE),
+        **dict.fromkeys(
+            ("first_received_at", "last_received_at"), pl.Datetime("us", ZONE)
+        ),
+    },
+}  # fmt: skip
+"""Shape of every reference table. The ledger's rows come from the pipeline; its shape is here."""
+
+
+def export_reference(
+    home: Path, contracts: Mapping[str, Contract], entities: Mapping[str, Entity]
+) -> None:
+    """Write `home/reference/<table>.parquet` for every table but the ledger.
+
+    Args:
+        home: Lake home; `reference/` is made when missing.
+        contracts: All feeds by name.
+        entities: All entities by name.
+    """
+    folder = home / "reference"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = reference_rows(contracts, entities)
+    for table, found in rows.items():
+        frame = pl.DataFrame(found, schema=SCHEMAS[table], orient="row")
+        frame.write_parquet(folder / f"{table}.parquet")
+
+
+def reference_rows(
+    contracts: Mapping[str, Contract], entities: Mapping[str, Entity]
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows of every reference table but the ledger, by table."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SCHEMAS if name != "ledger"}
+    for name, system in code_systems().items():
+        rows["code"] += [
+            {
+                "code_system": name,
+                "code": code,
+                "name": label,
+                "standard": system.standard,
+                "confidence": system.confidence,
+            }
+            for code, label in codes(name).items()
+        ]
+    rows["measure"] = [{"measure_id": k, **m.model_dump()} for k, m in measures().items()]
+    rows["indicator_state"] = [
+        {"state": state, "state_name": label} for state, label in STATE_NAME.items()
+    ]
+    _indicator_rows(rows)
+    registers = set(yaml.safe_load((STANDARDS_DIR / "registers.yml").read_text("utf-8")))
+    for name, entity in entities.items():
+        rows["entity"].append(
+            {
+                "entity": name,
+                "label_zh": entity.label_zh,
+                "event_time": entity.event_time,
+                "is_register": name in registers,
+            }
+        )
+    for feed, contract in contracts.items():
+        rows["feed"].append(
+            {
+                "feed": feed,
+                "label_zh": contract.label_zh,
+                "member_id": contract.member,
+                "format": contract.format,
+                "every": contract.arrives.every,
+                "owner": contract.owner,
+            }
+        )
+        rows["feed_entity"] += [
+            {"feed": feed, "entity": entity} for entity in contract.mapping().records
+        ]
+    return rows
+
+
+def _indicator_rows(rows: dict[str, list[dict[str, Any]]]) -> None:
+    kept = set(SCHEMAS["indicator"])
+    for system in load_systems():
+        for indicator in system.indicators:
+            key = {
+                "indicator_id": indicator.id,
+                "definition_version": indicator.definition_version,
+            }
+            facts = indicator.model_dump() | {
+                "system": system.system,
+                "system_name": system.name_zh,
+                "unit_name": UNIT_NAME[indicator.unit],
+                "direction_name": DIRECTION_NAME[indicator.direction],
+                "confidence_name": CONFIDENCE_NAME[indicator.confidence],
+            }
+            row = {k: v for k, v in facts.items() if k in kept}
+            rows["indicator"].append(row | key)
+            rows["indicator_level"] += [
+                key | {"organization_level": level} for level in indicator.applies_to
+            ]
+            rows["indicator_requirement"] += [
+                key | {"entity": entity} for entity in indicator.requires
+            ]
