@@ -1,0 +1,392 @@
+"""Compiles assets/ (our compact YAML) into the bundle that Superset imports.
+
+Belongs here: ids, files of the bundle, query contexts, dashboard positions and filters.
+Does not belong here: looks of a kind of chart (chart_kinds.py), SQL of metrics (metrics.py).
+
+    python dashboards/compile_assets.py FOLDER     writes the bundle to look at it
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from chart_kinds import COLOUR_SCHEME, KINDS, Kind
+from metrics import metric_sql
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "cockpit.yigong")
+DATABASE_NAME = "县域医共体数据湖仓"
+TYPES = {"text": "VARCHAR", "date": "DATE", "number": "DOUBLE", "boolean": "BOOLEAN"}
+
+
+class AssetError(ValueError):
+    """An asset file refers to something that is not there."""
+
+
+@dataclass(frozen=True)
+class Assets:
+    """The compact files as read: file stem to content."""
+
+    datasets: dict[str, dict[str, Any]]
+    charts: dict[str, dict[str, Any]]
+    layouts: dict[str, dict[str, Any]]
+    css: str
+
+
+def stable_id(kind: str, name: str) -> str:
+    """The same uuid for the same asset on every site and every start."""
+    return str(uuid.uuid5(NAMESPACE, f"{kind}/{name}"))
+
+
+def read_assets(folder: Path = ASSETS) -> Assets:
+    """Read every asset file under a folder."""
+
+    def read(paths: list[Path]) -> dict[str, dict[str, Any]]:
+        return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
+
+    return Assets(
+        datasets=read(sorted(folder.glob("datasets/*.yml"))),
+        charts=read(sorted(folder.glob("charts/*.yml"))),
+        layouts=read(sorted(folder.glob("*.yml"))),
+        css=(folder / "cockpit.css").read_text(encoding="utf-8"),
+    )
+
+
+def column_labels(dataset: dict[str, Any]) -> dict[str, str]:
+    """Column name to Chinese label, in the order of the file."""
+    return {name: label for group in dataset["columns"].values() for name, label in group.items()}
+
+
+def compile_database() -> dict[str, Any]:
+    """The connection; its path is set for each connection by the mutator in superset_config."""
+    return {
+        "database_name": DATABASE_NAME,
+        "sqlalchemy_uri": "duckdb:///county.duckdb",
+        "cache_timeout": None,
+        "expose_in_sqllab": True,
+        "allow_run_async": False,
+        "allow_ctas": False,
+        "allow_cvas": False,
+        "allow_dml": False,
+        "allow_file_upload": False,
+        "extra": {"metadata_params": {}, "engine_params": {}, "metadata_cache_timeout": {}},
+        "uuid": stable_id("database", "county"),
+        "version": "1.0.0",
+    }
+
+
+def compile_dataset(table: str, dataset: dict[str, Any]) -> dict[str, Any]:
+    """One physical table with its Chinese labels and metrics."""
+    columns = [
+        {
+            "column_name": name,
+            "verbose_name": label,
+            "type": "TIMESTAMP" if name.endswith("_at") else TYPES[group],
+            "is_dttm": group == "date",
+            "is_active": True,
+            "groupby": True,
+            "filterable": True,
+            "expression": None,
+            "description": None,
+            "python_date_format": None,
+        }
+        for group, names in dataset["columns"].items()
+        for name, label in names.items()
+    ]
+    metrics = [
+        {
+            "metric_name": name,
+            "verbose_name": metric["label"],
+            "metric_type": None,
+            "expression": metric_sql(metric, dataset.get("rows", "own")),
+            "description": None,
+            "d3format": metric.get("format"),
+            "currency": None,
+            "extra": {},
+            "warning_text": None,
+        }
+        for name, metric in dataset["metrics"].items()
+    ]
+    return {
+        "table_name": table,
+        "main_dttm_col": dataset.get("time"),
+        "description": dataset["label"],
+        "default_endpoint": None,
+        "offset": 0,
+        "cache_timeout": None,
+        "catalog": None,
+        "schema": "main",
+        "sql": None,
+        "params": None,
+        "template_params": None,
+        "filter_select_enabled": True,
+        "fetch_values_predicate": None,
+        "extra": None,
+        "normalize_columns": False,
+        "always_filter_main_dttm": False,
+        "uuid": stable_id("dataset", table),
+        "metrics": metrics,
+        "columns": columns,
+        "version": "1.0.0",
+        "database_uuid": stable_id("database", "county"),
+    }
+
+
+def _adhoc_filters(chart: dict[str, Any], dataset: dict[str, Any]) -> list[dict[str, Any]]:
+    filters: list[dict[str, Any]] = []
+    if month := dataset.get("time"):
+        filters.append(
+            {
+                "clause": "WHERE",
+                "expressionType": "SIMPLE",
+                "subject": month,
+                "operator": "TEMPORAL_RANGE",
+                "comparator": "No filter",
+            }
+        )
+    for column, value in chart.get("where", {}).items():
+        filters.append(
+            {
+                "clause": "WHERE",
+                "expressionType": "SIMPLE",
+                "subject": column,
+                "operator": "==",
+                "operatorId": "EQUALS",
+                "comparator": value,
+            }
+        )
+    for clause, key in (("WHERE", "where_sql"), ("HAVING", "having")):
+        if key in chart:
+            filters.append(
+                {"clause": clause, "expressionType": "SQL", "sqlExpression": chart[key]}
+            )
+    return filters
+
+
+def _query_context(
+    chart: dict[str, Any], kind: Kind, params: dict[str, Any], filters: list[dict[str, Any]]
+) -> dict[str, Any]:
+    query = {
+        "columns": kind.columns,
+        "metrics": kind.metrics,
+        "filters": [
+            {"col": item["subject"], "op": item["operator"], "val": item["comparator"]}
+            for item in filters
+            if item["expressionType"] == "SIMPLE"
+        ],
+        "extras": {"where": chart.get("where_sql", ""), "having": chart.get("having", "")},
+        "orderby": kind.order,
+        "row_limit": kind.row_limit,
+        "series_limit": 0,
+        "order_desc": True,
+        "annotation_layers": [],
+        "applied_time_extras": {},
+        "custom_form_data": {},
+        "custom_params": {},
+        "url_params": {},
+    }
+    return {
+        "datasource": {"id": 0, "type": "table"},
+        "force": False,
+        "queries": [query],
+        "form_data": {"datasource": "0__table", **params},
+        "result_format": "json",
+        "result_type": "full",
+    }
+
+
+def compile_chart(name: str, chart: dict[str, Any], assets: Assets) -> dict[str, Any]:
+    """One chart: parameters for the page and the query context for the API, from one source."""
+    if chart["dataset"] not in assets.datasets:
+        raise AssetError(f"chart {name}: no dataset {chart['dataset']}")
+    if chart["viz"] not in KINDS:
+        raise AssetError(f"chart {name}: viz {chart['viz']} is none of {sorted(KINDS)}")
+    dataset = assets.datasets[chart["dataset"]]
+    kind = KINDS[chart["viz"]](chart, dataset)
+    known = column_labels(dataset)
+    for column in kind.columns:
+        label = column["label"] if isinstance(column, dict) else column
+        if label not in known:
+            raise AssetError(f"chart {name}: no column {label} in {chart['dataset']}")
+    for metric in kind.metrics:
+        if metric not in dataset["metrics"]:
+            raise AssetError(f"chart {name}: no metric {metric} in {chart['dataset']}")
+    filters = _adhoc_filters(chart, dataset)
+    params = {
+        "viz_type": kind.viz_type,
+        "adhoc_filters": filters,
+        "extra_form_data": {},
+        **kind.params,
+    }
+    context = _query_context(chart, kind, params, filters)
+    return {
+        "slice_name": chart["title"],
+        "description": chart.get("description"),
+        "certified_by": None,
+        "certification_details": None,
+        "viz_type": kind.viz_type,
+        "params": params,
+        "query_context": json.dumps(context, ensure_ascii=False),
+        "cache_timeout": None,
+        "uuid": stable_id("chart", name),
+        "version": "1.0.0",
+        "dataset_uuid": stable_id("dataset", chart["dataset"]),
+    }
+
+
+def _position(name: str, layout: dict[str, Any], assets: Assets) -> dict[str, Any]:
+    numbers = {chart: number for number, chart in enumerate(sorted(assets.charts), start=1)}
+    grid: dict[str, Any] = {
+        "type": "GRID",
+        "id": "GRID_ID",
+        "children": [],
+        "parents": ["ROOT_ID"],
+    }
+    position: dict[str, Any] = {
+        "DASHBOARD_VERSION_KEY": "v2",
+        "ROOT_ID": {"type": "ROOT", "id": "ROOT_ID", "children": ["GRID_ID"]},
+        "GRID_ID": grid,
+        "HEADER_ID": {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": layout["title"]}},
+    }
+    for index, row in enumerate(layout["rows"]):
+        row_id = f"ROW-{index}"
+        parents = ["ROOT_ID", "GRID_ID", row_id]
+        children = []
+        for cell in row["cells"]:
+            size = {"width": cell["width"], "height": row["height"]}
+            if "text" in cell:
+                cell_id = f"MARKDOWN-{cell['text']}"
+                meta = {"code": layout["texts"][cell["text"]], **size}
+                kind = "MARKDOWN"
+            else:
+                chart = cell["chart"]
+                if chart not in assets.charts:
+                    raise AssetError(f"layout {name}: no chart {chart}")
+                cell_id, kind = f"CHART-{chart}", "CHART"
+                meta = {
+                    "chartId": numbers[chart],
+                    "uuid": stable_id("chart", chart),
+                    "sliceName": assets.charts[chart]["title"],
+                    **size,
+                }
+            children.append(cell_id)
+            position[cell_id] = {
+                "type": kind,
+                "id": cell_id,
+                "children": [],
+                "parents": parents,
+                "meta": meta,
+            }
+        grid["children"].append(row_id)
+        position[row_id] = {
+            "type": "ROW",
+            "id": row_id,
+            "children": children,
+            "parents": parents[:2],
+            "meta": {"background": "BACKGROUND_TRANSPARENT"},
+        }
+    return position
+
+
+def _native_filter(item: dict[str, Any]) -> dict[str, Any]:
+    select = item["kind"] == "select"
+    target: dict[str, Any] = {}
+    if select:
+        target = {
+            "column": {"name": item["column"]},
+            "datasetUuid": stable_id("dataset", item["dataset"]),
+        }
+    return {
+        "id": f"NATIVE_FILTER-{item['key']}",
+        "type": "NATIVE_FILTER",
+        "filterType": "filter_select" if select else "filter_time",
+        "name": item["name"],
+        "description": "",
+        "targets": [target],
+        "controlValues": {
+            "enableEmptyFilter": False,
+            "defaultToFirstItem": False,
+            "multiSelect": True,
+            "searchAllOptions": False,
+            "inverseSelection": False,
+        }
+        if select
+        else {"enableEmptyFilter": False},
+        "defaultDataMask": {"extraFormData": {}, "filterState": {}, "ownState": {}},
+        "cascadeParentIds": [f"NATIVE_FILTER-{item['after']}"] if "after" in item else [],
+        "scope": {"rootPath": ["ROOT_ID"], "excluded": []},
+    }
+
+
+def compile_dashboard(name: str, layout: dict[str, Any], assets: Assets) -> dict[str, Any]:
+    """One dashboard page from its layout file."""
+    return {
+        "dashboard_title": layout["title"],
+        "description": None,
+        "css": assets.css,
+        "slug": layout["slug"],
+        "certified_by": "",
+        "certification_details": "",
+        "published": True,
+        "uuid": stable_id("dashboard", name),
+        "position": _position(name, layout, assets),
+        "metadata": {
+            "color_scheme": COLOUR_SCHEME,
+            "refresh_frequency": 0,
+            "cross_filters_enabled": True,
+            "filter_bar_orientation": "HORIZONTAL",
+            "chart_configuration": {},
+            "global_chart_configuration": {
+                "scope": {"rootPath": ["ROOT_ID"], "excluded": []},
+                "chartsInScope": [],
+            },
+            "shared_label_colors": [],
+            "label_colors": layout.get("colours", {}),
+            "expanded_slices": {},
+            "timed_refresh_immune_slices": [],
+            "default_filters": "{}",
+            "native_filter_configuration": [_native_filter(item) for item in layout["filters"]],
+        },
+        "version": "1.0.0",
+    }
+
+
+def compile_bundle(assets: Assets | None = None) -> dict[str, str]:
+    """The whole bundle: path inside it to YAML text."""
+    assets = assets or read_assets()
+    bundle: dict[str, dict[str, Any]] = {
+        "metadata.yaml": {
+            "version": "1.0.0",
+            "type": "assets",
+            "timestamp": "2026-01-01T00:00:00+00:00",
+        },
+        "databases/county.yaml": compile_database(),
+    }
+    for table, dataset in assets.datasets.items():
+        bundle[f"datasets/county/{table}.yaml"] = compile_dataset(table, dataset)
+    for name, chart in assets.charts.items():
+        bundle[f"charts/{name}.yaml"] = compile_chart(name, chart, assets)
+    for name, layout in assets.layouts.items():
+        bundle[f"dashboards/{name}.yaml"] = compile_dashboard(name, layout, assets)
+    return {
+        path: yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=120)
+        for path, content in bundle.items()
+    }
+
+
+def main(folder: str) -> None:
+    """Write the bundle below a folder."""
+    for path, text in compile_bundle().items():
+        target = Path(folder) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
