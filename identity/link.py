@@ -1,8 +1,8 @@
 """Who is who: source persons that are surely the same get one stable `person_id`.
 
 Deterministic rules only: same valid ID number (GB 11643), else same health card, same insurance
-number, or same name, birth date, sex and phone together. Records with two different valid ID numbers
-are never joined, whatever else they share. Works on tokens; no name or number is seen here.
+number, or same name, birth date, sex and phone together. Records with two different valid ID
+numbers are never joined, whatever else they share. Works on tokens; no name or number is seen here.
 """
 
 import hashlib

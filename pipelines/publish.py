@@ -1,0 +1,162 @@
+"""Publishing: an immutable copy of what passed its checks, swapped in atomically.
+
+`published/v<N>/` holds `county.duckdb` (marts for the cockpit, native tables), `analysis.duckdb`
+and `parquet/` (pseudonymised libraries, marts and evidence for analysts), and `manifest.json` with
+the digest of every file. `published/current` is a symlink that is replaced in one step, so a reader
+sees the old version or the new one, never half of either.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingestion.clock import now
+from ingestion.lake import Lake
+from pipelines.progress import Step, report
+
+KEEP_VERSIONS = 5
+COCKPIT_LIBRARIES = ("organization", "organization_ancestor")
+_LIBRARY_FOLDERS = ("population", "health_record", "emr", "resource")
+
+
+def current_version(lake: Lake) -> int | None:
+    """Number of the published version, None before the first."""
+    link = lake.published / "current"
+    return int(link.readlink().name.removeprefix("v")) if link.is_symlink() else None
+
+
+def publish(
+    lake: Lake, manifest: dict[str, Any], *, quality: dict[str, int], keep: int = KEEP_VERSIONS
+) -> int:
+    """Copy libraries and marts of the warehouse into a new version and make it current.
+
+    Args:
+        manifest: The dbt manifest; tells which tables are libraries and which are marts.
+        quality: Counts of checks by outcome, shown on the cockpit and kept in the manifest.
+        keep: Versions to keep, the new one included.
+
+    Returns:
+        The new version's number.
+    """
+    lake.published.mkdir(parents=True, exist_ok=True)
+    version = max([0, *_versions(lake)]) + 1
+    building = lake.published / f".v{version}.building"
+    shutil.rmtree(building, ignore_errors=True)
+    (building / "parquet").mkdir(parents=True)
+    moment = now()
+    libraries, marts, evidence = _tables(manifest)
+    report(Step("publish", f"v{version}", 0, 1))
+    cockpit = [*marts, *(t for t in COCKPIT_LIBRARIES if t in libraries)]
+    publication = (
+        f"select {version}::integer as version, timestamp '{moment:%Y-%m-%d %H:%M:%S}' as"
+        " published_at, (select max(last_day(month)) from service_month) as data_through,"
+        f" '{_quality_state(quality)}' as quality_state"
+    )
+    counts = _copy(lake.warehouse, building / "county.duckdb", cockpit, publication)
+    counts |= _copy(
+        lake.warehouse, building / "analysis.duckdb", [*libraries, *marts, *evidence], publication
+    )
+    _export_parquet(building / "analysis.duckdb", building / "parquet")
+    _write_manifest(building, version, moment.isoformat(), counts, quality)
+    building.rename(lake.published / f"v{version}")
+    _swap(lake.published, f"v{version}")
+    _prune(lake, keep)
+    report(Step("publish", f"v{version}", 1, 1, f"{len(counts)} 张表"))
+    return version
+
+
+def _tables(manifest: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
+    libraries, marts, evidence = [], [], []
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "model" or node["config"]["materialized"] == "view":
+            continue
+        if node["config"]["materialized"] == "ephemeral":
+            continue
+        folder = Path(node["original_file_path"]).parts
+        if "evidence" in folder:
+            evidence.append(node["name"])
+        elif folder[0] == "marts":
+            marts.append(node["name"])
+        elif folder[1] in _LIBRARY_FOLDERS:
+            libraries.append(node["name"])
+    return sorted(libraries), sorted(marts), sorted(evidence)
+
+
+def _copy(warehouse: Path, target: Path, tables: list[str], publication: str) -> dict[str, int]:
+    connection = duckdb.connect(str(target))
+    try:
+        connection.execute(f"attach '{warehouse}' as warehouse (read_only)")
+        counts = {}
+        for table in tables:
+            connection.execute(f'create table "{table}" as select * from warehouse."{table}"')
+            row = connection.execute(f'select count(*) from "{table}"').fetchone()
+            counts[table] = int(row[0]) if row else 0
+        connection.execute(f"create table publication as {publication}")
+        connection.execute("detach warehouse")
+        connection.execute("checkpoint")
+    finally:
+        connection.close()
+    return counts
+
+
+def _export_parquet(database: Path, folder: Path) -> None:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        names = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
+        for (name,) in names:
+            connection.execute(
+                f"copy \"{name}\" to '{folder / name}.parquet' (format parquet, compression zstd)"
+            )
+
+
+def _quality_state(quality: dict[str, int]) -> str:
+    if quality.get("warning"):
+        return f"{quality.get('passed', 0)} 项通过，{quality['warning']} 项警告"
+    return f"{quality.get('passed', 0)} 项通过"
+
+
+def _write_manifest(
+    folder: Path, version: int, moment: str, counts: dict[str, int], quality: dict[str, int]
+) -> None:
+    files = {
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    content = {
+        "version": version,
+        "published_at": moment,
+        "quality": quality,
+        "tables": dict(sorted(counts.items())),
+        "files": files,
+    }
+    path = folder / "manifest.json"
+    with path.open("w", encoding="utf-8") as stream:
+        json.dump(content, stream, ensure_ascii=False, indent=2)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _swap(folder: Path, name: str) -> None:
+    fresh = folder / ".current.new"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(name)
+    fresh.replace(folder / "current")
+
+
+def _versions(lake: Lake) -> list[int]:
+    return sorted(
+        int(p.name[1:]) for p in lake.published.glob("v*") if p.name[1:].isdigit() and p.is_dir()
+    )
+
+
+def _prune(lake: Lake, keep: int) -> None:
+    for old in _versions(lake)[:-keep]:
+        shutil.rmtree(lake.published / f"v{old}")

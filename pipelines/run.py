@@ -1,0 +1,65 @@
+"""The whole run in this process: waiting files to a published version.
+
+Dagster runs the same steps on a server (`definitions.py`); this is what `yigong run` does without
+paying its start-up for every asset. The flood of the tools' logs goes to a file.
+"""
+
+import logging
+from pathlib import Path
+
+from ingestion.lake import Lake
+from ingestion.ledger import Ledger
+from pipelines import dbt_build, publish, steps
+from pipelines.steps import RunSummary
+
+
+class LedgerOutOfBalance(RuntimeError):
+    """received = accepted + quarantined + duplicate does not hold; nothing is published."""
+
+
+def run_all(lake: Lake, *, inbox: Path | None = None) -> RunSummary:
+    """Ingest, link, check silver, build, check libraries and marts, publish.
+
+    Raises:
+        LedgerOutOfBalance: the books do not add up.
+        CriticalFailure: a critical expectation failed; the published version stays as it was.
+        BuildFailed: a model or dbt test failed.
+    """
+    logging.basicConfig(filename=lake.logs / "run.log", level=logging.INFO, force=True)
+    feeds = steps.ingest(lake, inbox=inbox)
+    require_balance(lake)
+    links = steps.link_persons(lake)
+    steps.refresh_reference(lake)
+    outcomes = steps.check(lake, "silver")
+    steps.stop_on_critical(outcomes)
+    outcomes += build_and_check(lake)
+    version = publish_checked(lake, outcomes)
+    return RunSummary(feeds, links, outcomes, version)
+
+
+def require_balance(lake: Lake) -> None:
+    with Ledger(lake.home) as ledger:
+        if not ledger.balanced():
+            raise LedgerOutOfBalance("台账不平：received ≠ accepted + quarantined + duplicate")
+
+
+def build_and_check(lake: Lake) -> list[steps.CheckOutcome]:
+    """Build everything, then hold libraries and marts to their suites.
+
+    Raises:
+        BuildFailed: a model or dbt test failed.
+        CriticalFailure: a critical expectation failed.
+    """
+    dbt_build.build()
+    outcomes = [*steps.check(lake, "libraries"), *steps.check(lake, "marts")]
+    steps.stop_on_critical(outcomes)
+    return outcomes
+
+
+def publish_checked(lake: Lake, outcomes: list[steps.CheckOutcome]) -> int:
+    """Publish what has passed; the counts of checks go with it."""
+    quality = {
+        "passed": sum(o.passed for o in outcomes),
+        "warning": sum(not o.passed for o in outcomes),
+    }
+    return publish.publish(lake, dbt_build.manifest(), quality=quality)

@@ -1,0 +1,138 @@
+"""The stages of a run as plain functions; Dagster and the command line both call these."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from expectations.runner import CheckOutcome, run_suites
+from expectations.suite import Layer, suites
+from identity.store import LinkRun, update_links
+from ingestion.contract import Contract, load_contracts
+from ingestion.entity import ZONE, entities
+from ingestion.ingest import FeedRun, ingest_feed
+from ingestion.lake import Lake, write_parquet
+from ingestion.ledger import Ledger
+from ingestion.vault import Vault
+from pipelines.progress import Step, report
+from standards.export import export_reference
+
+
+class CriticalFailure(RuntimeError):
+    """A critical expectation failed; what follows and publishing stop."""
+
+    def __init__(self, outcomes: Sequence[CheckOutcome]) -> None:
+        self.outcomes = outcomes
+        super().__init__("; ".join(describe(o) for o in outcomes))
+
+
+def describe(outcome: CheckOutcome) -> str:
+    """One line that names table, rule, how many rows and which (keys only)."""
+    keys = ", ".join("/".join(row.values()) for row in outcome.failing_keys[:5])
+    rows = f"{outcome.unexpected_count} 行" if outcome.unexpected_count else outcome.observed
+    return (
+        f"{outcome.suite.layer}/{outcome.suite.table} {outcome.expectation.id} "
+        f"{outcome.expectation.label_zh}: {rows}" + (f" [{keys}]" if keys else "")
+    )
+
+
+def contract_directory(lake: Lake) -> list[Path]:
+    """Contracts of the project and, beside them, those a site keeps in its own lake."""
+    from ingestion.contract import CONTRACT_DIR
+
+    return [CONTRACT_DIR, lake.home / "contracts"]
+
+
+def contracts(lake: Lake) -> dict[str, Contract]:
+    found: dict[str, Contract] = {}
+    for directory in contract_directory(lake):
+        for feed, contract in load_contracts(directory).items():
+            if feed in found:
+                raise ValueError(f"feed {feed} is defined twice")
+            found[feed] = contract
+    return dict(sorted(found.items()))
+
+
+def ingest(
+    lake: Lake, *, feeds: Sequence[str] | None = None, inbox: Path | None = None
+) -> list[FeedRun]:
+    """Take what waits for the named feeds, or for all of them."""
+    known = contracts(lake)
+    chosen = [known[f] for f in feeds] if feeds else list(known.values())
+    runs = []
+    with Vault(lake.home) as vault, Ledger(lake.home) as ledger:
+        for number, contract in enumerate(chosen):
+            report(Step("ingest", contract.feed, number, len(chosen)))
+            run = ingest_feed(lake, contract, vault=vault, ledger=ledger, inbox=inbox)
+            runs.append(run)
+            report(Step("ingest", contract.feed, number + 1, len(chosen), f"{run.files} 个文件"))
+    return runs
+
+
+def link_persons(lake: Lake) -> LinkRun:
+    report(Step("link", "person_link", 0, 1))
+    run = update_links(lake)
+    report(Step("link", "person_link", 1, 1, f"{run.persons} 人"))
+    return run
+
+
+def refresh_reference(lake: Lake) -> None:
+    """Write what dbt reads beside silver: catalogue, codes, feeds and the ledger's totals."""
+    known = contracts(lake)
+    export_reference(lake.home, known, entities())
+    with Ledger(lake.home) as ledger:
+        totals = ledger.feeds()
+    rows = []
+    for feed, contract in known.items():
+        row = totals.get(feed)
+        counts = [int(row[c]) if row else 0 for c in _COUNTS]
+        times = [row[c] if row else None for c in ("first_received_at", "last_received_at")]
+        rows.append((feed, contract.member, *counts, *times))
+    schema = {"feed": pl.String(), "member_id": pl.String()}
+    schema |= dict.fromkeys(_COUNTS, pl.Int64())
+    schema |= dict.fromkeys(("first_received_at", "last_received_at"), pl.String())
+    frame = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        pl.col("first_received_at", "last_received_at")
+        .str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
+        .dt.convert_time_zone(ZONE)
+    )
+    write_parquet(frame, lake.reference / "ledger.parquet")
+
+
+_COUNTS = ("received", "accepted", "quarantined", "duplicate")
+
+
+def check(lake: Lake, layer: Layer) -> list[CheckOutcome]:
+    """Run the suites of one layer; every outcome is returned, none is raised."""
+    chosen = [s for s in suites() if s.layer == layer]
+    done = 0
+
+    def advance(name: str) -> None:
+        nonlocal done
+        report(Step("check", name, done, len(chosen)))
+        done += 1
+
+    outcomes = list(run_suites(lake.home, chosen, progress=advance))
+    failed = sum(not o.passed for o in outcomes)
+    report(Step("check", layer, len(chosen), len(chosen), f"{len(outcomes)} 项，{failed} 项未通过"))
+    return outcomes
+
+
+def stop_on_critical(outcomes: Sequence[CheckOutcome]) -> None:
+    """Raise when a critical expectation failed.
+
+    Raises:
+        CriticalFailure: names every table, rule and failing key.
+    """
+    critical = [o for o in outcomes if o.stops]
+    if critical:
+        raise CriticalFailure(critical)
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    feeds: list[FeedRun]
+    links: LinkRun
+    checks: list[CheckOutcome]
+    version: int
