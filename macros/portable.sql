@@ -1,0 +1,60 @@
+{# The only engine-specific SQL of the project. Dates are dates, not timestamps, unless said. #}
+
+{# First day of the month of a date or a zoned timestamp, in the session's zone. #}
+{% macro month_of(expression) -%}
+    cast(date_trunc('month', {{ expression }}) as date)
+{%- endmacro %}
+
+{# Calendar day of a zoned timestamp, in the session's zone. #}
+{% macro day_of(expression) -%}
+    cast({{ expression }} as date)
+{%- endmacro %}
+
+{# Whole days from one date to another: midnights passed. #}
+{% macro days_between(earlier, later) -%}
+    {{ return(adapter.dispatch('days_between')(earlier, later)) }}
+{%- endmacro %}
+{% macro default__days_between(earlier, later) -%}
+    date_diff('day', {{ earlier }}, {{ later }})
+{%- endmacro %}
+{% macro spark__days_between(earlier, later) -%}
+    datediff({{ later }}, {{ earlier }})
+{%- endmacro %}
+
+{# Completed years of age on a day: a birthday on 29 February completes on 1 March. #}
+{% macro age_in_years(birth_date, day) -%}
+    (
+        year({{ day }}) - year({{ birth_date }})
+        - case
+            when
+                month({{ day }}) * 100 + day({{ day }})
+                < month({{ birth_date }}) * 100 + day({{ birth_date }})
+                then 1
+            else 0
+        end
+    )
+{%- endmacro %}
+
+{# One row per first day of a month between two months, both included. #}
+{% macro months_from_to(first_month, last_month) -%}
+    {{ return(adapter.dispatch('months_from_to')(first_month, last_month)) }}
+{%- endmacro %}
+{% macro default__months_from_to(first_month, last_month) -%}
+    unnest(generate_series({{ first_month }}, {{ last_month }}, interval 1 month))
+{%- endmacro %}
+{% macro spark__months_from_to(first_month, last_month) -%}
+    explode(sequence({{ first_month }}, {{ last_month }}, interval 1 month))
+{%- endmacro %}
+
+{# First day of the quarter or year of a date. #}
+{% macro period_start_of(kind, day) -%}
+    cast(date_trunc('{{ kind }}', {{ day }}) as date)
+{%- endmacro %}
+
+{# The moment this run started, from dbt's own clock, as a zoned timestamp. #}
+{% macro run_moment() -%}
+    cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}+00:00' as {{ zoned_timestamp() }})
+{%- endmacro %}
+{% macro zoned_timestamp() -%}{{ return(adapter.dispatch('zoned_timestamp')()) }}{%- endmacro %}
+{% macro default__zoned_timestamp() -%}timestamp with time zone{%- endmacro %}
+{% macro spark__zoned_timestamp() -%}timestamp{%- endmacro %}

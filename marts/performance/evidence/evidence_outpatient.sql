@@ -1,0 +1,98 @@
+-- Grain: one measure, organization, month and visit. A visit is an encounter of class outpatient or
+-- emergency that was not cancelled. A visit is excluded where its class is unmapped, and from the
+-- cost measures where it has no fee.
+with
+
+encounter as (
+    select * from {{ ref('encounter') }}
+),
+
+organization as (
+    select * from {{ ref('organization') }}
+),
+
+visits as (
+    select
+        encounter.organization_id,
+        {{ month_of('encounter.started_at') }} as month,
+        encounter.encounter_id as record_id,
+        encounter.person_id,
+        encounter.total_fee_yuan,
+        coalesce(encounter.is_tcm, false) as is_tcm,
+        coalesce(organization.is_primary_care, false) as is_primary_care,
+        encounter.encounter_class_code is null as is_excluded
+    from encounter
+    left join organization on encounter.organization_id = organization.organization_id
+    where
+        not coalesce(encounter.is_cancelled, false)
+        and coalesce(encounter.encounter_class_code, '1') in ('1', '2')
+),
+
+evidence as (
+    select
+        'outpatient_visits' as measure_id,
+        organization_id,
+        month,
+        record_id,
+        person_id,
+        1 as value,
+        is_excluded
+    from visits
+    union all
+    select
+        'primary_outpatient_visits' as measure_id,
+        organization_id,
+        month,
+        record_id,
+        person_id,
+        1 as value,
+        is_excluded
+    from visits
+    where is_primary_care and not is_excluded
+    union all
+    select
+        'tcm_outpatient_visits' as measure_id,
+        organization_id,
+        month,
+        record_id,
+        person_id,
+        1 as value,
+        is_excluded
+    from visits
+    where is_tcm and not is_excluded
+    union all
+    select
+        'outpatient_visits_with_fee' as measure_id,
+        organization_id,
+        month,
+        record_id,
+        person_id,
+        1 as value,
+        is_excluded or total_fee_yuan is null as is_excluded
+    from visits
+    union all
+    select
+        'outpatient_fee_yuan' as measure_id,
+        organization_id,
+        month,
+        record_id,
+        person_id,
+        total_fee_yuan as value,
+        is_excluded
+    from visits
+    where total_fee_yuan is not null and not is_excluded
+),
+
+typed as (
+    select
+        measure_id,
+        organization_id,
+        month,
+        record_id,
+        person_id,
+        cast(value as decimal(18, 2)) as value,
+        is_excluded
+    from evidence
+)
+
+select * from typed

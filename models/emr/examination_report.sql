@@ -1,0 +1,2 @@
+-- Grain: one examination report.
+select * from {{ ref('stg_examination_report') }}

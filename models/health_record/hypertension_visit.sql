@@ -1,0 +1,2 @@
+-- Grain: one follow-up visit of one patient.
+select * from {{ ref('stg_hypertension_visit') }}

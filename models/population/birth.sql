@@ -1,0 +1,2 @@
+-- Grain: one birth certificate.
+select * from {{ ref('stg_birth') }}

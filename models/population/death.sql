@@ -1,0 +1,2 @@
+-- Grain: one death certificate.
+select * from {{ ref('stg_death') }}

@@ -1,0 +1,2 @@
+-- Grain: one bed and the period it is open.
+select * from {{ ref('stg_bed') }}

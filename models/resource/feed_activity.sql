@@ -1,0 +1,2 @@
+-- Grain: one feed, entity, organization and month of events received.
+select * from {{ ref('stg_feed_month') }}

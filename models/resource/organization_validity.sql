@@ -1,0 +1,2 @@
+-- Grain: one organization and validity period.
+select * from {{ ref('stg_organization') }}

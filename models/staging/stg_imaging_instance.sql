@@ -1,0 +1,36 @@
+-- One DICOM instance: the latest version received.
+with
+
+imaging_instance as (
+    select * from {{ source('silver', 'imaging_instance') }}
+),
+
+person_link as (
+    select * from {{ source('identity', 'person_link') }}
+),
+
+latest as (
+    {{ latest_version('imaging_instance', ['sop_instance_uid']) }}
+),
+
+labelled as (
+    select
+        latest.sop_instance_uid,
+        latest.organization_id,
+        latest.series_instance_uid,
+        latest.study_instance_uid,
+        latest.sop_class_uid,
+        latest.accession_number,
+        latest.modality,
+        latest.body_part,
+        latest.study_at,
+        latest.row_count,
+        latest.column_count,
+        person_link.person_id,
+        latest.feed,
+        latest.received_at
+    from latest
+    left join person_link on latest.source_person_id = person_link.source_person_id
+)
+
+select * from labelled
