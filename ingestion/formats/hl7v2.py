@@ -1,0 +1,200 @@
+"""HL7 v2 messages to source tables, in bulk.
+
+Belongs here: which rows a mapping asks for and putting them together. Not here: framing and
+character sets (`hl7v2_framing.py`), paths (`hl7v2_paths.py`), XML encoding (`hl7v2_xml.py`),
+validation against the standard (`hl7_conformance.py`).
+"""
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from ingestion.contract import Mapping
+from ingestion.formats.hl7v2_framing import MAX_FILE_BYTES, Messages, frame
+from ingestion.formats.hl7v2_paths import MessageGroup, compile_path
+from ingestion.formats.hl7v2_xml import is_xml, to_delimited
+from ingestion.formats.source import (
+    FILE,
+    ITEM,
+    RECORD,
+    Parsed,
+    Problem,
+    SourceFile,
+    position_schema,
+)
+
+MESSAGE_TYPE = "MSH-9"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One table wanted: a row per `each` (a segment or `message`), these paths, these conditions.
+
+    `when` on `MSH-9` compares `type^trigger`; a value ending in `*` matches by its beginning, and
+    a lone `*` any value.
+    """
+
+    each: str
+    paths: tuple[str, ...]
+    when: Dictionary[str, Sequence[str]] = field(default_factory=dict)
+
+
+def read(
+    files: Sequence[SourceFile],
+    mapping: Mapping,
+    *,
+    encoding: str | None = None,
+    options: dict[str, str | int | bool] | None = None,
+) -> Parsed:
+    """Read HL7 v2 files: any framing, batches, several messages a file, ER7 or XML encoding.
+
+    Args:
+        files: Whole files.
+        mapping: Its sources are paths such as `PID-3.1`, `PID-3(NNCHN).1`, `OBX-5`.
+        encoding: Codec of messages that name none in MSH-18.
+        options: `max_bytes`, the largest file accepted.
+
+    Returns:
+        One table an entity: columns are the paths, plus positions; `_record` numbers messages and
+        `_item` the `each` segments within a message.
+
+    Raises:
+        ValueError: the mapping holds something that is no HL7 path.
+
+    Source: HL7 v2.5.1, chapter 2.
+    """
+    person = [source for item in mapping.person.values() for source in item.sources]
+    requests = {}
+    for entity, record in mapping.records.items():
+        own = [source for item in record.fields.values() for source in item.sources]
+        each = "message" if record.each == "row" else record.each
+        requests[entity] = Request(each, tuple(dict.fromkeys([*own, *person])), record.when)
+    return read_tables(files, requests, encoding=encoding, options=options)
+
+
+def read_tables(
+    files: Sequence[SourceFile],
+    requests: Dictionary[str, Request],
+    *,
+    encoding: str | None = None,
+    options: dict[str, str | int | bool] | None = None,
+) -> Parsed:
+    """As `read`, for tables that need not be entities."""
+    max_bytes = int((options or {}).get("max_bytes", MAX_FILE_BYTES))
+    xml_problems: list[Problem] = []
+    if any(file.data[:3] != b"MSH" and is_xml(file.data) for file in files):
+        files, xml_problems = _without_xml(files)
+    messages = frame(files, encoding, max_bytes)
+    refused = {problem.file for problem in xml_problems}
+    problems = [problem for problem in messages.problems if problem.file not in refused]
+    paths = [
+        compile_path(path)
+        for request in requests.values()
+        for path in (*request.paths, *request.when)
+    ]
+    by_marks: dict[str, list[int]] = {}
+    for number, marks in enumerate(messages.delimiters):
+        by_marks.setdefault(marks, []).append(number)
+    frames: dict[str, list[pl.DataFrame]] = {name: [] for name in requests}
+    for marks, numbers in by_marks.items():
+        group = MessageGroup(
+            [messages.texts[n] for n in numbers],
+            [messages.codecs[n] for n in numbers],
+            marks,
+            paths,
+        )
+        problems += _stray_lines(messages, numbers, group)
+        for name, table in _group_tables(messages, numbers, group, requests):
+            frames[name].append(table)
+    tables = {name: _joined(frames[name], requests[name]) for name in requests}
+    return Parsed(tables, xml_problems + problems, messages.counts)
+
+
+def _without_xml(files: Sequence[SourceFile]) -> tuple[list[SourceFile], list[Problem]]:
+    plain, problems = [], []
+    for index, file in enumerate(files):
+        data = file.data
+        if is_xml(data):
+            data, defect = to_delimited(data)
+            if defect:
+                problems.append(Problem(index, 0, 0, *defect))
+        plain.append(SourceFile(file.name, data))
+    return plain, problems
+
+
+def _stray_lines(messages: Messages, numbers: list[int], group: MessageGroup) -> Iterator[Problem]:
+    """One problem for each line that is no segment; the rest of its message is still read."""
+    for message, line in group.strays():
+        at = numbers[message]
+        yield Problem(
+            messages.files[at],
+            messages.records[at],
+            0,
+            "malformed_message",
+            f"line {line} of the message is no segment",
+        )
+
+
+def _group_tables(
+    messages: Messages,
+    numbers: list[int],
+    group: MessageGroup,
+    requests: Dictionary[str, Request],
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    files = np.array([messages.files[n] for n in numbers], dtype=np.int32)
+    records = np.array([messages.records[n] for n in numbers], dtype=np.int64)
+    for name, request in requests.items():
+        whole = request.each == "message"
+        at = group.message_starts if whole else group.places(request.each)
+        items = np.ones(len(at), dtype=np.int64) if whole else _items(group.message_of[at])
+        keep = _kept(group, request, at)
+        if keep is not None:
+            at, items = at[keep], items[keep]
+        message = group.message_of[at]
+        contexts: dict[str, np.ndarray] = {}
+        columns = {}
+        for text in request.paths:
+            path = compile_path(text)
+            if path.segment not in contexts:
+                contexts[path.segment] = group.context(path.segment, request.each, at)
+            columns[text] = group.take(path, contexts[path.segment])
+        positions = {FILE: files[message], RECORD: records[message], ITEM: items}
+        yield name, pl.DataFrame(columns | positions)
+
+
+def _items(message: np.ndarray) -> np.ndarray:
+    return np.arange(len(message)) - np.searchsorted(message, message) + 1
+
+
+def _kept(group: MessageGroup, request: Request, at: np.ndarray) -> np.ndarray | None:
+    """Mask of the rows that meet every condition; None when all do."""
+    keep = None
+    for text, wanted in request.when.items():
+        path = compile_path(text)
+        chosen = group.context(path.segment, request.each, at)
+        if text == MESSAGE_TYPE:
+            kind = group.take(compile_path("MSH-9.1"), chosen).fill_null("")
+            trigger = group.take(compile_path("MSH-9.2"), chosen)
+            values = (kind + "^" + trigger).fill_null(kind)
+        else:
+            values = group.take(path, chosen)
+        exact = [value for value in wanted if not value.endswith("*")]
+        mask = values.is_in(exact).fill_null(False)
+        for value in wanted:
+            if value.endswith("*"):
+                mask = mask | values.str.starts_with(value[:-1]).fill_null(False)
+        found = mask.to_numpy()
+        keep = found if keep is None else keep & found
+    return keep
+
+
+def _joined(frames: list[pl.DataFrame], request: Request) -> pl.DataFrame:
+    if not frames:
+        schema = {path: pl.String() for path in request.paths} | position_schema()
+        return pl.DataFrame(schema=schema)
+    if len(frames) == 1:
+        return frames[0]
+    return pl.concat(frames).sort(FILE, RECORD, ITEM)
