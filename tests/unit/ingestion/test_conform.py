@@ -1,0 +1,142 @@
+"""Conforming: what fits is typed, what does not is named, nothing is lost."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from ingestion.conform import Conformed, clean, conform, row_digests
+from ingestion.entity import entities
+from tests.unit.ingestion.builders import contract, table, visit
+
+
+def conform_rows(*rows: dict[str, str]) -> Conformed:
+    feed = contract()
+    return conform(
+        clean(table(*rows)),
+        entity=entities()["hypertension_visit"],
+        record=feed.mapping().records["hypertension_visit"],
+        contract=feed,
+    )
+
+
+def test_values_become_typed_columns() -> None:
+    accepted = conform_rows(visit()).accepted
+    row = accepted.row(0, named=True)
+    assert row["visited_date"] == date(2026, 3, 5)
+    assert row["systolic_mmhg"] == 130
+    assert row["visit_mode_code"] == "1"
+
+
+def test_organization_defaults_to_the_member() -> None:
+    assert conform_rows(visit()).accepted["organization_id"].to_list() == ["653999T01"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "about"),
+    [
+        ({"随访编号": "　"}, "missing_required", "visit_id"),
+        ({"随访日期": "2026-02-30"}, "impossible_date", "visited_date"),
+        ({"收缩压": "一百三"}, "not_a_number", "systolic_mmhg"),
+        ({"收缩压": "130.5"}, "not_a_number", "systolic_mmhg"),
+        ({"收缩压": "999"}, "out_of_range", "systolic_mmhg"),
+        ({"收缩压": "70", "舒张压": "80"}, "rule_failed", "systolic_above_diastolic"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_by_name(
+    change: dict[str, str], reason: str, about: str
+) -> None:
+    result = conform_rows(visit(1), visit(2, **change))
+    assert result.accepted["visit_id"].to_list() == ["F0001"]
+    refused = result.refused.row(0, named=True)
+    assert refused["reason_code"] == reason
+    assert f"{reason}:{about}" in refused["detail"]
+    assert refused["_record"] == 2
+
+
+def test_every_violation_of_a_row_is_kept() -> None:
+    detail = conform_rows(visit(随访日期="昨天", 收缩压="高")).refused["detail"][0]
+    assert "impossible_date:visited_date" in detail
+    assert "not_a_number:systolic_mmhg" in detail
+
+
+def test_refusals_never_carry_the_value() -> None:
+    refused = conform_rows(visit(收缩压="阿依古丽")).refused
+    assert "阿依古丽" not in refused.write_csv()
+
+
+def test_an_unknown_optional_code_is_kept_raw_and_counted() -> None:
+    result = conform_rows(visit(方式="微信"))
+    row = result.accepted.row(0, named=True)
+    assert row["visit_mode_code"] is None
+    assert row["visit_mode_code_raw"] == "微信"
+    assert result.unmapped == {("visit_mode_code", "微信"): 1}
+
+
+def test_slash_dates_and_times_are_understood() -> None:
+    result = conform_rows(visit(1, 随访日期="2026/3/5"), visit(2, 随访日期="2026-03-05 10:11:12"))
+    assert result.accepted["visited_date"].to_list() == [date(2026, 3, 5)] * 2
+
+
+def test_equal_rows_have_equal_digests_and_nulls_count() -> None:
+    frame = clean(table(visit(1), visit(1), visit(1, 电话="")))
+    first, second, third = row_digests(frame).to_list()
+    assert first == second != third
+
+
+def test_free_text_loses_the_patients_own_name() -> None:
+    feed = contract(
+        entity="examination_report",
+        fields={
+            "report_id": {"from": "单号"},
+            "reported_at": {"from": "时间"},
+            "conclusion": {"from": "结论"},
+        },
+    )
+    rows = [
+        {
+            "单号": "R1",
+            "时间": "2026-01-01 08:00:00",
+            "结论": "古丽娜尔：未见异常",
+            "姓名": "古丽娜尔",
+        },
+        {"单号": "R2", "时间": "2026-01-01 08:00:00", "结论": "未见异常", "姓名": "古丽娜尔"},
+    ]
+    result = conform(
+        clean(table(*rows)),
+        entity=entities()["examination_report"],
+        record=feed.mapping().records["examination_report"],
+        contract=feed,
+        hidden=["姓名"],
+    )
+    assert result.accepted["conclusion"].to_list() == ["＊：未见异常", "未见异常"]
+
+
+def test_hl7_times_with_offset_are_shanghai_time() -> None:
+    feed = contract(format="hl7v2", entity="laboratory_result", fields={
+        "report_id": {"from": "OBR-3.1"}, "test_code": {"from": "OBX-3.1"},
+        "reported_at": {"from": "OBR-22"},
+    })  # fmt: skip
+    frame = table(
+        {"OBR-3.1": "1", "OBX-3.1": "a", "OBR-22": "20260101080000+0000"},
+        {"OBR-3.1": "1", "OBX-3.1": "b", "OBR-22": "202601011600"},
+        {"OBR-3.1": "1", "OBX-3.1": "c", "OBR-22": "198298313000"},
+    )
+    result = conform(
+        clean(frame),
+        entity=entities()["laboratory_result"],
+        record=feed.mapping().records["laboratory_result"],
+        contract=feed,
+    )
+    times = result.accepted["reported_at"].dt.strftime("%Y-%m-%d %H:%M").to_list()
+    assert times == ["2026-01-01 16:00"] * 2
+    assert result.refused["reason_code"].to_list() == ["impossible_date"]
+
+
+def test_all_accepted_columns_follow_the_entity() -> None:
+    accepted = conform_rows(visit()).accepted
+    schema = entities()["hypertension_visit"].schema()
+    for name in accepted.columns:
+        if not name.startswith("_"):
+            assert accepted.schema[name] == schema[name], name
+    assert accepted.schema["row_digest"] == pl.UInt64
