@@ -35,6 +35,11 @@ class HL7Path:
     subcomponent: int = 0
 
 
+NUMERIC_RESULT = HL7Path("OBX", 5, "NM")
+"""`OBX-5(NM)`: the value where OBX-2 says NM and it is a number; else null. OBX has no identifier
+types, so the notation is free for its value type."""
+
+
 @cache
 def compile_path(text: str) -> HL7Path:
     """Compile `SEG-field[(type)][.component[.subcomponent]]`.
@@ -89,6 +94,11 @@ class SegmentColumns:
         if self._offset and path.number <= 2:
             whole = self._field(path.number)
             return whole if path.component <= 1 and path.subcomponent <= 1 else _nulls(whole)
+        if path == NUMERIC_RESULT:
+            whole = self._field(path.number)
+            kind = self._field(2)
+            number = whole.cast(pl.Float64, strict=False)
+            return whole.set((kind != path.identifier_type) | number.is_null(), None)
         if not path.component:
             if path.identifier_type is None:
                 return self._field(path.number)
