@@ -78,7 +78,6 @@ def county(
 ) -> None:
     """生成一个虚构的示范县：各成员单位会发来的文件（inbox/）与标准答案（answer_key/）。"""
     from county.build import build_county
-
     from pipelines.progress import Step, report
 
     def advance(name: str, share: float) -> None:
@@ -229,7 +228,7 @@ def indicators(
         return
     labels = {
         "indicator_id": "编号", "indicator_name": "指标", "organization_name": "机构",
-        "numerator": "分子", "denominator": "分母", "value": "值", "unit_name": "单位",
+        "numerator": "分子", "denominator": "分母", "value": "值", "unit": "单位",
         "state_name": "状态", "confidence_name": "口径可信度",
     }  # fmt: skip
     console.print_table(f"指标 {period}", rows, labels)
@@ -244,11 +243,9 @@ def evidence(
     json: JsonFlag = False,
 ) -> None:
     """某个指标值背后的逐条佐证；合计必等于指标的分子与分母。"""
-    from pipelines import evidence as evidence_rows
+    from pipelines import reading
 
-    found = evidence_rows.evidence(
-        _lake(), indicator=indicator, organization=organization, period=period
-    )
+    found = reading.evidence(_lake(), indicator=indicator, organization=organization, period=period)
     if json:
         console.print_json(found)
         return

@@ -1,6 +1,7 @@
 """What the reading commands read: the ledger and the published version. Nothing here writes."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import duckdb
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from pipelines.steps import contracts
+from standards import catalogue
+from standards.catalogue import CONFIDENCE_NAME, STATE_NAME, IndicatorSystem
 
 
 class NothingPublished(RuntimeError):
@@ -81,20 +84,128 @@ def indicators(
 ) -> list[dict[str, Any]]:
     """Indicator values of one period (`2026-03`, `2026Q1` or `2026`), with their state."""
     with analysis(lake) as connection:
-        return rows(
+        values = rows(
             connection,
-            """select indicator_id, indicator_name, system_name, organization_id,
-                organization_name, period, numerator, denominator, value, unit_name, state,
-                state_name, excluded_count, definition_version, confidence_name
-            from indicator_display
-            where period = $period and ($system is null or system = $system)
+            """select indicator_id, organization_id, organization_name, period, numerator,
+                denominator, value, excluded_count, state, definition_version
+            from indicator_value inner join organization using (organization_id)
+            where period = $period
                 and ($organization is null or organization_id = $organization)
             order by indicator_id, organization_id""",
-            {"period": period, "system": system, "organization": organization},
+            {"period": period, "organization": organization},
         )
+    known = {
+        (indicator.id, indicator.definition_version): (found, indicator)
+        for found in load_systems(lake.home)
+        for indicator in found.indicators
+    }
+    result = []
+    for row in values:
+        found, indicator = known[row["indicator_id"], row["definition_version"]]
+        if system and system != found.system:
+            continue
+        result.append(
+            {
+                "indicator_id": row["indicator_id"],
+                "indicator_name": indicator.name_zh,
+                "system": found.system,
+                "system_name": found.name_zh,
+                "organization_id": row["organization_id"],
+                "organization_name": row["organization_name"],
+                "period": row["period"],
+                "numerator": row["numerator"],
+                "denominator": row["denominator"],
+                "value": row["value"],
+                "unit": indicator.unit,
+                "state": row["state"],
+                "state_name": STATE_NAME[row["state"]],
+                "excluded_count": row["excluded_count"],
+                "definition_version": row["definition_version"],
+                "confidence": indicator.confidence,
+                "confidence_name": CONFIDENCE_NAME[indicator.confidence],
+            }
+        )
+    return result
+
+
+def load_systems(home: Path) -> list[IndicatorSystem]:
+    """The project's evaluation systems and, after them, those a site keeps in its own lake."""
+    own = home / "indicators"
+    return [*catalogue.load_systems(), *(catalogue.load_systems(own) if own.is_dir() else [])]
 
 
 def periods(lake: Lake) -> list[str]:
     with analysis(lake) as connection:
-        found = rows(connection, "select distinct period from indicator_display order by period")
+        found = rows(connection, "select distinct period from indicator_value order by period")
     return [row["period"] for row in found]
+
+
+def evidence(lake: Lake, *, indicator: str, organization: str, period: str) -> dict[str, Any]:
+    """The rows behind one value: numerator and denominator with their evidence and totals.
+
+    Raises:
+        ValueError: no such indicator, or it has no value for the organization and period.
+    """
+    wanted = [i for s in load_systems(lake.home) for i in s.indicators if i.id == indicator]
+    if not wanted:
+        raise ValueError(f"没有指标 {indicator}")
+    place = {"indicator": indicator, "organization": organization, "period": period}
+    with analysis(lake) as connection:
+        stated = rows(
+            connection,
+            """select * from indicator_value where indicator_id = $indicator
+                and organization_id = $organization and period = $period""",
+            place,
+        )
+        if not stated:
+            raise ValueError(f"{indicator} 对机构 {organization} 在 {period} 没有值")
+        value = stated[0]
+        definition = next(i for i in wanted if i.definition_version == value["definition_version"])
+        return {
+            **place,
+            "definition_version": value["definition_version"],
+            "state": value["state"],
+            "value": value["value"],
+            "numerator": _side(connection, definition.numerator, place, value),
+            "denominator": _side(connection, definition.denominator, place, value),
+        }
+
+
+def _side(
+    connection: duckdb.DuckDBPyConnection,
+    measure_id: str,
+    place: dict[str, str],
+    value: dict[str, Any],
+) -> dict[str, Any]:
+    measure = catalogue.measures()[measure_id]
+    months = {"month": 1, "quarter": 3, "year": 12}[value["period_kind"]]
+    found = rows(
+        connection,
+        f"""with months as (
+            select month from coverage_month
+            where month >= $start and month < $start + to_months({months})
+        )
+        select evidence.* from {measure.evidence_model} as evidence
+        inner join indicator_organization as part
+            on part.contributor_id = evidence.organization_id
+        inner join months on months.month = evidence.month
+        where evidence.measure_id = $measure and part.indicator_id = $indicator
+            and part.organization_id = $organization and not evidence.is_excluded
+            and part.definition_version = $version
+            and ($sums or months.month = (select max(month) from months))
+        order by evidence.month, evidence.organization_id, evidence.record_id""",
+        {
+            "start": value["period_start"],
+            "measure": measure_id,
+            "indicator": place["indicator"],
+            "organization": place["organization"],
+            "version": value["definition_version"],
+            "sums": measure.additivity == "sum",
+        },
+    )
+    return {
+        "measure_id": measure_id,
+        "measure_name": measure.label_zh,
+        "total": sum((row["value"] for row in found), Decimal(0)),
+        "rows": found,
+    }

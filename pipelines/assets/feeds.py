@@ -1,6 +1,7 @@
 """One asset a feed (bronze, conformed into silver), one asset an entity of silver."""
 
 import time
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -60,20 +61,16 @@ def silver_assets(contracts: dict[str, Contract]) -> dg.AssetsDefinition:
     ]
 
     @dg.multi_asset(specs=specs, name="silver_entities")
-    def silver_entities() -> list[dg.MaterializeResult]:
+    def silver_entities() -> Iterator[dg.MaterializeResult]:
         import polars as pl
 
         lake = _lake()
-        results = []
         for name in entities():
             pattern = str(lake.silver(name) / "*" / "*.parquet")
             rows = pl.scan_parquet(pattern, hive_partitioning=False).select(pl.len()).collect()
-            results.append(
-                dg.MaterializeResult(
-                    asset_key=["silver", name], metadata={"dagster/row_count": rows.item()}
-                )
+            yield dg.MaterializeResult(
+                asset_key=["silver", name], metadata={"dagster/row_count": rows.item()}
             )
-        return results
 
     return silver_entities
 
