@@ -22,6 +22,7 @@ from metrics import metric_sql
 ASSETS = Path(__file__).resolve().parent / "assets"
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "cockpit.yigong")
 DATABASE_NAME = "县域医共体数据湖仓"
+METRIC_KEYS = {"label", "format", "sql", "sum", "ratio", "only", "blank_when"}
 TYPES = {"text": "VARCHAR", "date": "DATE", "number": "DOUBLE", "boolean": "BOOLEAN"}
 
 
@@ -113,6 +114,8 @@ def compile_dataset(table: str, dataset: dict[str, Any]) -> dict[str, Any]:
         }
         for name, metric in dataset["metrics"].items()
     ]
+    if unknown := [name for name, metric in dataset["metrics"].items() if set(metric) - METRIC_KEYS]:
+        raise AssetError(f"dataset {table}: unknown keys in metrics {unknown}")
     return {
         "table_name": table,
         "main_dttm_col": dataset.get("time"),

@@ -77,7 +77,7 @@ def start(port: int) -> int:
         sys.executable, "-m", "gunicorn", "wsgi:application", "--preload",
         "--bind", f"127.0.0.1:{port}", "--workers", os.environ.get("YIGONG_COCKPIT_WORKERS", "2"),
         "--worker-class", "gthread", "--threads", "6", "--timeout", "120",
-        "--pid", str(_pid_file()), "--name", "yigong-cockpit",
+        "--pid", str(_pid_file()), "--name", "yigong-cockpit", "--no-control-socket",
     ]  # fmt: skip
     with _log_file().open("ab") as log:
         process = subprocess.Popen(

@@ -107,7 +107,7 @@ EXTRA_SEQUENTIAL_COLOR_SCHEMES = [
         "description": "",
         "isDiverging": False,
         "isDefault": True,
-        "colors": ["#EAF3F3", "#BFDEDC", "#86C0BD", "#3F969A", "#0F6B73"],
+        "colors": ["#D9EBEA", "#B0D7D4", "#7DBDBA", "#3F969A", "#0F6B73"],
     }
 ]
 FEATURE_FLAGS = {

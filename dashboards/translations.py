@@ -3,7 +3,8 @@
 The wheel ships about 4,600 Chinese strings, a third of them machine guesses marked fuzzy ("Sign in"
 reads "Not In"). This drops the fuzzy ones, lays our own words (translations.yml) over the rest and
 rebuilds what the server (.mo) and the page (.json) read. It starts from the shipped .po each time,
-so it may run as often as one likes.
+so it may run as often as one likes. A few texts the built page carries outside the catalogue are
+replaced in place.
 
 Belongs here: the rebuild. Does not belong here: the words themselves (translations.yml).
 """
@@ -25,11 +26,11 @@ from babel.messages.pofile import read_po
 WORDS = Path(__file__).resolve().parent / "translations.yml"
 
 
-def _folder() -> Path:
+def _package() -> Path:
     package = importlib.util.find_spec("superset")
     if package is None or package.origin is None:
         raise SystemExit("Superset is not installed in this environment")
-    return Path(package.origin).parent / "translations" / "zh" / "LC_MESSAGES"
+    return Path(package.origin).parent
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -61,16 +62,28 @@ def overlay(catalog: Catalog, words: dict[str, str]) -> Catalog:
     return catalog
 
 
+def _replace_hard_coded(folder: Path, texts: dict[str, str]) -> None:
+    """Texts that the built page carries outside the catalogue."""
+    wanted = {before.encode(): after.encode() for before, after in texts.items()}
+    for path in folder.glob("*.js"):
+        content = changed = path.read_bytes()
+        for before, after in wanted.items():
+            changed = changed.replace(before, after)
+        if changed != content:
+            _replace(path, changed)
+
+
 def rebuild() -> bool:
     """Rebuild the catalogs of the installed package; False when nothing had changed."""
-    folder = _folder()
+    folder = _package() / "translations" / "zh" / "LC_MESSAGES"
     shipped = (folder / "messages.po").read_bytes()
     digest = hashlib.sha256(shipped + WORDS.read_bytes() + Path(__file__).read_bytes()).hexdigest()
     marker = folder / "yigong.digest"
     if marker.exists() and marker.read_text(encoding="ascii") == digest:
         return False
-    words = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
-    catalog = overlay(read_po(io.BytesIO(shipped), locale="zh"), words)
+    content = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    _replace_hard_coded(_package() / "static" / "assets", content["hard_coded"])
+    catalog = overlay(read_po(io.BytesIO(shipped), locale="zh"), content["words"])
     binary = io.BytesIO()
     write_mo(binary, catalog)
     _replace(folder / "messages.mo", binary.getvalue())
