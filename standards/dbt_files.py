@@ -41,7 +41,7 @@ def write_dbt_files(project: Path = PROJECT_DIR) -> list[Path]:
 
 
 def _dump(content: dict[str, Any]) -> str:
-    return HEADER + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=1000)
+    return HEADER + str(yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=1000))
 
 
 def _parquet(path: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Belongs here: flattening facts into `reference/*.parquet` for dbt. Not here: the
 pipeline writes beside them, and any rule about the facts (`catalogue.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from standards.catalogue import (
     STANDARDS_DIR,
     STATE_NAME,
     UNIT_NAME,
+    IndicatorSystem,
     code_systems,
     codes,
     load_systems,
@@ -71,7 +72,10 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
 
 
 def export_reference(
-    home: Path, contracts: Mapping[str, Contract], entities: Mapping[str, Entity]
+    home: Path,
+    contracts: Mapping[str, Contract],
+    entities: Mapping[str, Entity],
+    systems: Sequence[IndicatorSystem] | None = None,
 ) -> None:
     """Write `home/reference/<table>.parquet` for every table but the ledger.
 
@@ -79,17 +83,20 @@ def export_reference(
         home: Lake home; `reference/` is made when missing.
         contracts: All feeds by name.
         entities: All entities by name.
+        systems: The indicator catalogue; that of this folder when left out.
     """
     folder = home / "reference"
     folder.mkdir(parents=True, exist_ok=True)
-    rows = reference_rows(contracts, entities)
+    rows = reference_rows(contracts, entities, load_systems() if systems is None else systems)
     for table, found in rows.items():
         frame = pl.DataFrame(found, schema=SCHEMAS[table], orient="row")
         frame.write_parquet(folder / f"{table}.parquet")
 
 
 def reference_rows(
-    contracts: Mapping[str, Contract], entities: Mapping[str, Entity]
+    contracts: Mapping[str, Contract],
+    entities: Mapping[str, Entity],
+    systems: Sequence[IndicatorSystem],
 ) -> dict[str, list[dict[str, Any]]]:
     """Rows of every reference table but the ledger, by table."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SCHEMAS if name != "ledger"}
@@ -108,7 +115,7 @@ def reference_rows(
     rows["indicator_state"] = [
         {"state": state, "state_name": label} for state, label in STATE_NAME.items()
     ]
-    _indicator_rows(rows)
+    _indicator_rows(rows, systems)
     registers = set(yaml.safe_load((STANDARDS_DIR / "registers.yml").read_text("utf-8")))
     for name, entity in entities.items():
         rows["entity"].append(
@@ -136,9 +143,11 @@ def reference_rows(
     return rows
 
 
-def _indicator_rows(rows: dict[str, list[dict[str, Any]]]) -> None:
+def _indicator_rows(
+    rows: dict[str, list[dict[str, Any]]], systems: Sequence[IndicatorSystem]
+) -> None:
     kept = set(SCHEMAS["indicator"])
-    for system in load_systems():
+    for system in systems:
         for indicator in system.indicators:
             key = {
                 "indicator_id": indicator.id,

@@ -17,6 +17,7 @@ from dbt.cli.main import dbtRunner
 
 from ingestion.contract import Contract
 from ingestion.entity import ZONE, entities
+from standards.catalogue import IndicatorSystem
 from standards.export import SCHEMAS, export_reference
 
 PROJECT_DIR = Path(__file__).parents[3]
@@ -30,7 +31,12 @@ def at(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(ZONE))
 
 
-def write_lake(home: Path, rows: Rows, contracts: dict[str, Contract]) -> None:
+def write_lake(
+    home: Path,
+    rows: Rows,
+    contracts: dict[str, Contract],
+    systems: list[IndicatorSystem] | None = None,
+) -> None:
     """Write zero-row and filled files of every entity, links, reference tables and a ledger.
 
     Rows may leave out columns; lineage gets defaults, and every source person links to the person
@@ -65,7 +71,7 @@ def write_lake(home: Path, rows: Rows, contracts: dict[str, Contract]) -> None:
     pl.DataFrame(links, schema=link_schema, orient="row").write_parquet(
         home / "identity" / "person_link.parquet"
     )
-    export_reference(home, contracts, entities())
+    export_reference(home, contracts, entities(), systems)
     counts: dict[str, int] = {}
     for entity_rows in rows.values():
         for row in entity_rows:

@@ -1,0 +1,98 @@
+"""Rules of the indicator catalogue and the code systems."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from ingestion.entity import entities
+from standards.catalogue import (
+    STANDARDS_DIR,
+    code_systems,
+    codes,
+    load_systems,
+    measures,
+)
+from standards.catalogue import Indicator as IndicatorModel
+
+PROJECT_DIR = STANDARDS_DIR.parent
+ENTRY: dict[str, Any] = {
+    "id": "TEST-01",
+    "name_zh": "测试",
+    "name_en": "Test",
+    "formula_zh": "甲 ÷ 乙",
+    "numerator": "discharges",
+    "denominator": "admissions",
+    "unit": "ratio",
+    "direction": "monitor",
+    "applies_to": ["hospital"],
+    "requires": ["encounter"],
+    "frequency": "annual",
+    "source": "invented for this test",
+    "confidence": "from_memory",
+    "definition_version": 1,
+    "valid_from": "2026-01-01",
+}
+
+
+def test_entry_with_known_measures_is_accepted() -> None:
+    assert IndicatorModel.model_validate(ENTRY).quality_floor == 0.9
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"numerator": "unheard_of"},
+        {"source": ""},
+        {"unit": "furlong"},
+        {"applies_to": []},
+        {"confidence": "certain"},
+    ],
+)
+def test_entry_with_a_wrong_fact_is_rejected(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        IndicatorModel.model_validate(ENTRY | change)
+
+
+@pytest.mark.parametrize("field", ["source", "unit", "numerator", "confidence", "requires"])
+def test_entry_without_a_fact_is_rejected(field: str) -> None:
+    with pytest.raises(ValidationError):
+        IndicatorModel.model_validate({k: v for k, v in ENTRY.items() if k != field})
+
+
+def test_same_version_twice_is_rejected(tmp_path: Path) -> None:
+    body = {"system": "twice", "name_zh": "测试", "indicators": [ENTRY, ENTRY]}
+    (tmp_path / "twice.yml").write_text(yaml.safe_dump(body), "utf-8")
+    with pytest.raises(ValueError, match="defined twice"):
+        load_systems(tmp_path)
+
+
+def test_every_indicator_requires_known_entities() -> None:
+    for system in load_systems():
+        for indicator in system.indicators:
+            assert set(indicator.requires) <= set(entities()), indicator.id
+
+
+def test_every_measure_is_counted_by_its_evidence_model() -> None:
+    folder = PROJECT_DIR / "marts" / "performance" / "evidence"
+    managed = (PROJECT_DIR / "macros" / "managed_patients.sql").read_text("utf-8")
+    for name, measure in measures().items():
+        sql = (folder / f"{measure.evidence_model}.sql").read_text("utf-8")
+        subject, _, role = name.rpartition("_")
+        by_macro = f"'{subject}'" in sql and f"'{{{{ disease }}}}_{role}'" in managed
+        assert f"'{name}'" in sql or by_macro, name
+
+
+def test_every_code_system_of_an_entity_has_codes() -> None:
+    for entity in entities().values():
+        for column in entity.coded.values():
+            assert column.code_system is not None
+            assert column.code_system in code_systems()
+            assert codes(column.code_system)
+
+
+def test_every_code_file_is_in_the_index() -> None:
+    files = {path.stem for path in (STANDARDS_DIR / "code_systems").glob("*.csv")}
+    assert files == set(code_systems())

@@ -1,0 +1,34 @@
+"""Reference tables hold every fact once and have their promised shape."""
+
+from pathlib import Path
+
+import polars as pl
+
+from ingestion.entity import entities
+from standards.export import SCHEMAS, export_reference
+
+
+def test_every_reference_table_but_the_ledger_is_written(tmp_path: Path) -> None:
+    export_reference(tmp_path, {}, entities())
+    written = {path.stem for path in (tmp_path / "reference").glob("*.parquet")}
+    assert written == set(SCHEMAS) - {"ledger"}
+    for name in written:
+        frame = pl.read_parquet(tmp_path / "reference" / f"{name}.parquet")
+        assert dict(frame.schema) == SCHEMAS[name]
+
+
+def test_codes_keep_their_leading_zeros(tmp_path: Path) -> None:
+    export_reference(tmp_path, {}, entities())
+    code = pl.read_parquet(tmp_path / "reference" / "code.parquet")
+    han = code.filter((pl.col("code_system") == "ethnicity") & (pl.col("name") == "汉族"))
+    assert han["code"].to_list() == ["01"]
+
+
+def test_indicator_names_are_chinese_for_readers(tmp_path: Path) -> None:
+    export_reference(tmp_path, {}, entities())
+    indicator = pl.read_parquet(tmp_path / "reference" / "indicator.parquet")
+    assert indicator["indicator_id"].is_unique().all()
+    assert indicator.filter(pl.col("confidence") == "verified")["confidence_name"].to_list()[0] == (
+        "官方核实"
+    )
+    assert indicator.select(pl.col("unit_name").is_in(["%", "天", "元"]).all()).item()
