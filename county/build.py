@@ -1,0 +1,224 @@
+"""Builds the county: lets a period happen month by month and writes what every system sends.
+
+Belongs here: the order of things. Not here: what happens (`services.py` and its neighbours) or how
+it is written (`systems/`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from county import answer_key
+from county.answer_key import AnswerKey
+from county.illness import Chronic, FollowUp
+from county.insurance import Fund
+from county.laboratory import Diagnostics
+from county.months import Month, months_of
+from county.organizations import make_beds, township_of
+from county.outbox import Outbox
+from county.parameters import parameters
+from county.people import Identities, Person
+from county.population import Population
+from county.services import Services, make_staff
+from county.systems.database import DatabaseWriter
+from county.systems.dicom import DicomWriter
+from county.systems.documents import DocumentWriter
+from county.systems.exports import VILLAGES, VISITS, Exports
+from county.systems.hl7 import Hl7Writer
+from county.systems.rows import RowWriter
+from county.systems.tables import TableWriter
+
+Progress = Callable[[str, float], None]
+_PREFIX = {"653999T01": "653999101", "653999T02": "653999102"}
+_ARCHIVES = {
+    "653999T01": "township_a__public_health__archives",
+    "653999T02": "township_b__public_health__archives",
+}
+
+
+@dataclass(frozen=True)
+class CountySummary:
+    """What was written. `digest` is SHA-256 over all inbox names and bytes; `feeds` counts the
+    accepted rows the answer key expects, where it states them."""
+
+    residents: int
+    months: int
+    seed: int
+    files: int
+    size: int
+    digest: str
+    faults: int
+    feeds: dict[str, int] = field(default_factory=dict)
+
+
+def build_county(
+    residents: int, months: int, seed: int, out: Path, progress: Progress | None = None
+) -> CountySummary:
+    """Write a county to `out/inbox` and its truth to `out/answer_key`.
+
+    Args:
+        residents: People living there at the start, at least 100.
+        months: Whole months from the first month of `parameters.yml` on.
+        seed: Same seed, same bytes.
+        out: A new or empty folder.
+        progress: Called with the step's Chinese name and the share done, 0 to 1.
+
+    Raises:
+        FileExistsError: `out` holds something.
+        ValueError: too few residents or months.
+    """
+    if residents < 100 or months < 1:
+        raise ValueError("a county needs at least 100 residents and 1 month")
+    if out.exists() and any(out.iterdir()):
+        raise FileExistsError(f"{out} is not empty; name a new folder")
+    (out / "answer_key").mkdir(parents=True, exist_ok=True)
+    tell = progress or (lambda step, share: None)
+    tell("人口", 0.0)
+    run = _Run(residents, months, seed, out)
+    for month in run.months:
+        tell(f"{month.label} 就诊与上报", (month.index + 0.5) / (months + 1))
+        run.month(month)
+    tell("登记与答案", months / (months + 1))
+    run.finish()
+    tell("完成", 1.0)
+    box = run.outbox
+    return CountySummary(
+        residents, months, seed, box.files, box.size, box.digest, len(box.faults),
+        {feed: counts.accepted for feed, counts in sorted(box.counts.items())},
+    )  # fmt: skip
+
+
+class _Run:
+    """One run's state."""
+
+    def __init__(self, residents: int, months: int, seed: int, out: Path) -> None:
+        self.months = months_of(months)
+        self.outbox = Outbox(out)
+        self._out = out
+        self._population = Population(residents, seed, self.months[0].first)
+        people = self._population.people
+        self._beds = make_beds(residents, self.months)
+        self._chronic = Chronic(people, seed)
+        self._staff = make_staff(people, residents, seed)
+        self._services = Services(people, self._beds, self._staff, seed)
+        self._diagnostics = Diagnostics(seed)
+        self._fund = Fund(people, seed)
+        self._key = AnswerKey()
+        self._identities = Identities(seed)
+        self._exports = Exports(self._identities, seed)
+        rows = RowWriter(self.outbox, seed)
+        self._tables = TableWriter(self.outbox, rows)
+        self._database = DatabaseWriter(self.outbox, rows)
+        self._hl7 = Hl7Writer(self.outbox, self._identities, seed)
+        self._documents = DocumentWriter(self.outbox, self._identities, self._diagnostics, seed)
+        self._dicom = DicomWriter(self.outbox, self._identities)
+        self._births: list[tuple[str, Person]] = []
+        self._archives = _Archives(people, self._chronic, seed)
+
+    def month(self, month: Month) -> None:
+        label = month.compact
+        born = self._population.births(month)
+        dead = self._population.deaths(month)
+        care = self._services.month(month)
+        follow_ups = self._chronic.month(month)
+        settlements = self._fund.month(care)
+        hospital = [v for v in care.visits if v.organization_id in ("653999H01", "653999H02")]
+        stays = [s for s in care.admitted if s.organization_id in ("653999H01", "653999H02")]
+        reports = self._diagnostics.reports(hospital + stays)
+        examinations = self._diagnostics.examinations(care.visits)
+        self._key.month(care, self._beds, settlements, follow_ups)
+
+        self._hl7.write(care, reports)
+        self._documents.hospital(care)
+        exports, tables = self._exports, self._tables
+        for code, feed in VISITS.items():
+            tables.write(feed, label, exports.township(code, care))
+        tables.write(VILLAGES, label, exports.villages(care))
+        tables.write("county_hospital__ris__reports", label, exports.examinations(examinations))
+        self._dicom.write(examinations)
+        self._database.write(label, exports.front_pages(care), exports.prescriptions(care))
+        tables.write(
+            "insurance_bureau__settlement__settlements", label, exports.settlements(settlements)
+        )
+        self._public_health(month, follow_ups)
+        self._births += [(f"CS{child.number:09d}", child) for child, _, _ in born]
+        tables.write("health_commission__registry__births", label, exports.births(born))
+        tables.write("health_commission__registry__deaths", label, exports.deaths(dead))
+
+    def _public_health(self, month: Month, follow_ups: list[FollowUp]) -> None:
+        label = month.compact
+        for code, letter in (("653999T01", "a"), ("653999T02", "b")):
+            doctors = [s for s in self._staff[code] if s.category == "11" and s.left is None]
+            numbers = self._archives.numbers(code)
+            for disease in ("hypertension", "diabetes"):
+                visits = [
+                    v for v in follow_ups if v.disease == disease and v.organization_id == code
+                ]
+                if letter == "a" and disease == "hypertension":
+                    self._documents.follow_ups(visits, numbers, doctors, label)
+                    continue
+                feed = f"township_{letter}__public_health__{disease}"
+                rows = self._exports.follow_ups(feed, visits, numbers, doctors)
+                self._tables.write(feed, label, rows)
+            opened = self._archives.month(code, month)
+            self._tables.write(
+                _ARCHIVES[code], label, self._exports.archives(_ARCHIVES[code], opened)
+            )
+
+    def finish(self) -> None:
+        """Registers sent once, and the answer key."""
+        exports, tables = self._exports, self._tables
+        people = self._population.people
+        tables.write("health_commission__registry__organizations", "", exports.organizations())
+        tables.write("health_commission__registry__staff", "", exports.staff(self._staff))
+        tables.write("health_commission__registry__beds", "", exports.beds(self._beds))
+        residents = exports.residents(people, self.months[-1].last)
+        tables.write("health_commission__registry__residents", "", residents)
+        folder = self._out / "answer_key"
+        answer_key.write_people(folder, people, self._identities, self._births)
+        answer_key.write(folder, self._key, self.outbox)
+
+
+class _Archives:
+    """Which health records a township centre has, and in which month it sends them."""
+
+    def __init__(self, people: list[Person], chronic: Chronic, seed: int) -> None:
+        self._chronic = chronic
+        self._plan: dict[str, dict[int, list[tuple[Person, date]]]] = {c: {} for c in _PREFIX}
+        rates = parameters()["archives"]
+        managed = {p.number for register in chronic.registers.values() for p, _, _ in register}
+        for person in people:
+            draw = (person.number * 2654435761 + seed) % 2**32 / 2**32
+            if draw >= rates["archived"] and person.number not in managed:
+                continue
+            late = int(draw / rates["late_per_month"]) + 1
+            month = 0 if person.number in managed or late > 24 else late
+            opened = date(2016 + person.number % 9, 1 + person.number % 12, 12)
+            self._plan[township_of(person.organization_id)].setdefault(month, []).append(
+                (person, max(opened, person.birth))
+            )
+        self._people = people
+
+    def numbers(self, code: str) -> dict[int, str]:
+        """Archive numbers of a centre by person: 17 digits, county, township, village, serial."""
+        return {p.number: self._number(code, p) for p in self._people}
+
+    @staticmethod
+    def _number(code: str, person: Person) -> str:
+        block, serial = divmod(person.number, 100_000)
+        return f"{_PREFIX[code]}{block + 1:03d}{serial:05d}"
+
+    def month(self, code: str, month: Month) -> list[tuple[Person, str, date, date | None]]:
+        """Records sent in the month: all old ones first, new ones later, movers when they move."""
+        found: list[tuple[Person, str, date, date | None]] = []
+        for person, opened in self._plan[code].get(month.index, []):
+            day = opened if month.index == 0 else month.first
+            found.append((person, self._number(code, person), max(day, person.birth), None))
+        for person in self._chronic.movers:
+            if month.index == 2 and self._chronic.centre_of(person, month) == code:
+                found.append((person, self._number(code, person), month.first, None))
+        if not found:
+            person = self._plan[code][0][month.index][0]
+            found.append((person, self._number(code, person), month.first, None))
+        return found

@@ -1,0 +1,127 @@
+"""Settlements of the insurance bureau: stays in the county and beyond it, and what is taken back."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from random import Random
+
+from county.illness import SERIOUS
+from county.months import Month
+from county.organizations import BY_ID
+from county.parameters import parameters
+from county.people import Person
+from county.services import CareMonth
+
+ORDINARY_INPATIENT, ORDINARY_OUTPATIENT = "21", "11"
+BEYOND = (
+    ("650199H01", "首府综合医院（虚构）", "650199"),
+    ("650199H02", "首府肿瘤医院（虚构）", "650199"),
+    ("653998H01", "邻县人民医院（虚构）", "653998"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One row of the bureau. Fees in fen. A reversal repeats the settlement's id."""
+
+    settlement_id: str
+    person: Person
+    hospital_code: str
+    hospital_name: str
+    service_class: str
+    treatment_area: str
+    admitted: datetime
+    discharged: datetime
+    settled: datetime
+    diagnosis_code: str
+    fee: int
+    fund: int
+    is_reversed: bool = False
+
+
+class Fund:
+    """Settles what a month brought; sequence numbers run through the whole period."""
+
+    def __init__(self, people: list[Person], seed: int) -> None:
+        self._random = Random(f"{seed}/insurance")
+        self._people = people
+        self._count = 0
+
+    def month(self, care: CareMonth) -> list[Settlement]:
+        """Rows settled in the month, in order of time."""
+        rows: list[Settlement] = []
+        rate = parameters()["insurance"]["outpatient_settled"]
+        for stay in care.discharged:
+            if stay.person.insurance_type and stay.end and stay.fee is not None:
+                organization = BY_ID[stay.organization_id]
+                rows.append(
+                    self._row(stay.person, organization.organization_id, organization.name,
+                              ORDINARY_INPATIENT, "653999", stay.start, stay.end,
+                              stay.diagnoses[0].code, stay.fee)
+                )  # fmt: skip
+        for visit in care.visits:
+            if BY_ID[visit.organization_id].level != "hospital" or visit.cancelled:
+                continue
+            if visit.fee and visit.person.insurance_type and self._random.random() < rate:
+                name = BY_ID[visit.organization_id].name
+                rows.append(
+                    self._row(visit.person, visit.organization_id, name, ORDINARY_OUTPATIENT,
+                              "653999", visit.start, visit.start, visit.diagnoses[0].code, visit.fee)
+                )  # fmt: skip
+        rows += self._beyond(care.month)
+        rows += self._reversals(rows, care.month)
+        return sorted(rows, key=lambda r: (r.settled, r.settlement_id, r.is_reversed))
+
+    def _beyond(self, month: Month) -> list[Settlement]:
+        """Stays outside the county, at least one a month, discharged within the month."""
+        random, rates = self._random, parameters()["insurance"]
+        insured = [
+            p for p in self._people
+            if p.insurance_type and p.insured_area == "653999" and p.died is None
+            and p.birth < month.first
+        ]  # fmt: skip
+        expected = len(insured) * rates["out_of_county_stays_per_insured_year"] / 12
+        rows = []
+        for _ in range(max(1, round(random.gauss(expected, expected**0.5)))):
+            person = random.choice(insured)
+            code, name, area = random.choice(BEYOND)
+            discharged = datetime.combine(random.choice(month.days), time(9, random.randrange(60)))
+            admitted = discharged - timedelta(days=random.randrange(3, 18), hours=2)
+            fee = round(1_450_000 * random.lognormvariate(0, 0.5))
+            diagnosis = random.choice(SERIOUS)[0].code
+            rows.append(
+                self._row(person, code, name, ORDINARY_INPATIENT, area, admitted, discharged,
+                          diagnosis, fee)
+            )  # fmt: skip
+        return rows
+
+    def _row(
+        self, person: Person, code: str, name: str, service: str, area: str,
+        admitted: datetime, discharged: datetime, diagnosis: str, fee: int,
+    ) -> Settlement:  # fmt: skip
+        self._count += 1
+        settled = discharged + timedelta(minutes=self._random.randrange(5, 120))
+        share = 0.7 if area == "653999" else 0.48
+        return Settlement(
+            f"JS{self._count:010d}", person, code, name, service, area, admitted, discharged,
+            settled, diagnosis, fee, round(fee * share),
+        )  # fmt: skip
+
+    def _reversals(self, rows: list[Settlement], month: Month) -> list[Settlement]:
+        """Some inpatient settlements are taken back within the month, one at least."""
+        rate = parameters()["insurance"]["reversed"]
+        found = []
+        inpatient = [
+            r for r in rows
+            if r.service_class == ORDINARY_INPATIENT and r.settled.date() < month.last
+        ]  # fmt: skip
+        for n, row in enumerate(inpatient):
+            if n == 0 or self._random.random() < rate:
+                moment = datetime.combine(month.last, time(17, 30))
+                found.append(
+                    Settlement(
+                        row.settlement_id, row.person, row.hospital_code, row.hospital_name,
+                        row.service_class, row.treatment_area, row.admitted, row.discharged, moment,
+                        row.diagnosis_code, -row.fee, -row.fund, is_reversed=True,
+                    )
+                )  # fmt: skip
+        return found

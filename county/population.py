@@ -1,0 +1,230 @@
+"""Makes the people: households with shared addresses and phones, births and deaths.
+
+Belongs here: who lives in the county and when. Not here: what they fall ill with (`illness.py`) or
+which care they use (`services.py`).
+"""
+
+from collections import deque
+from datetime import date, datetime, timedelta
+from random import Random
+
+import numpy as np
+
+from county import names
+from county.months import Month
+from county.parameters import parameters
+from county.people import Person, check_digit
+
+
+class Population:
+    """All people by number, and the births and deaths of each month.
+
+    Args:
+        residents: People at the start of the period.
+        seed: Same seed, same people.
+        first_day: The first day of the period; ages are drawn for this day.
+    """
+
+    def __init__(self, residents: int, seed: int, first_day: date) -> None:
+        self._random = Random(f"{seed}/population")
+        self._first_day = first_day
+        self._sequences: dict[tuple[date, str], int] = {}
+        self._households = 0
+        self._phones = 0
+        self.people: list[Person] = []
+        self._settle(residents, seed)
+
+    def _settle(self, residents: int, seed: int) -> None:
+        ages = self._ages(residents, seed)
+        young = deque(age for age in ages if age < 22)
+        elders = deque(age for age in ages if age >= 62)
+        adults = [age for age in ages if 22 <= age < 62]
+        per_home = len(young) / max(1, len(adults) / 1.75)
+        homes = parameters()["population"]["homes"]
+        shares = [home["share"] for home in homes]
+        position = 0
+        while position < len(adults) or young or elders:
+            home = self._random.choices(homes, shares)[0]
+            members: list[tuple[int, str, str]] = []
+            if position < len(adults):
+                head = adults[position]
+                position += 1
+                sex = "1" if self._random.random() < 0.8 else "2"
+                members.append((head, sex, "02"))
+                if position < len(adults) and self._random.random() < 0.75:
+                    members.append((adults[position], "2" if sex == "1" else "1", "1"))
+                    position += 1
+                for _ in range(int(self._random.expovariate(1 / max(per_home, 0.1)) + 0.5)):
+                    child = self._child_for(young, head)
+                    if child is not None:
+                        child_sex = self._random.choice("12")
+                        members.append((child, child_sex, "2" if child_sex == "1" else "3"))
+                if elders and elders[0] - head > 17 and self._random.random() < 0.35:
+                    members.append((elders.popleft(), self._random.choice("12"), "5"))
+            elif elders:
+                members.append((elders.popleft(), self._random.choice("12"), "02"))
+                if elders and self._random.random() < 0.6:
+                    other = "2" if members[0][1] == "1" else "1"
+                    members.append((elders.popleft(), other, "1"))
+            else:
+                members.append((young.popleft(), self._random.choice("12"), "02"))
+            self._move_in(members, home)
+
+    def _ages(self, residents: int, seed: int) -> list[int]:
+        weights = np.array(parameters()["population"]["age_bands"], dtype=float)
+        generator = np.random.default_rng([seed, 1])
+        bands = generator.choice(len(weights), size=residents, p=weights / weights.sum())
+        return [int(a) for a in bands * 5 + generator.integers(0, 5, size=residents)]
+
+    @staticmethod
+    def _child_for(young: deque[int], head: int) -> int | None:
+        for _ in range(min(4, len(young))):
+            age = young.popleft()
+            if head - age >= 18:
+                return age
+            young.append(age)
+        return None
+
+    def _move_in(self, members: list[tuple[int, str, str]], home: dict[str, str]) -> None:
+        random, rates = self._random, parameters()["population"]
+        self._households += 1
+        ethnicity = random.choices(list(rates["ethnicity"]), list(rates["ethnicity"].values()))[0]
+        family = names.family_part(random, ethnicity)
+        phone = self._new_phone()
+        elsewhere = random.random() < rates["registered_elsewhere"]
+        head_given = ""
+        for age, sex, relation in members:
+            given = names.given_name(random, ethnicity, sex)
+            if relation == "02":
+                head_given = given
+            own_family = family
+            if relation in ("2", "3") and ethnicity in ("05", "17"):
+                own_family = head_given
+            elif relation in ("1", "5"):
+                own_family = names.family_part(random, ethnicity)
+            person = self._add(
+                given=given,
+                family=own_family,
+                sex=sex,
+                birth=self._birth_date(age),
+                ethnicity=ethnicity,
+                home=home,
+                relation=relation,
+                phone=self._new_phone()
+                if age >= 18 and relation != "02" and random.random() < rates["own_phone"]
+                else phone,
+                house=self._households,
+            )
+            person.is_registered = not elsewhere
+            if person.is_registered and age >= 16:
+                person.is_permanent = random.random() >= rates["away"]
+            person.marital = "10" if age < 22 else "20" if len(members) > 1 else "30"
+            person.registered = date(2015 + person.number % 10, 1 + person.number % 12, 5)
+            person.registered = max(person.registered, person.birth)
+
+    def _birth_date(self, age: int) -> date:
+        day = self._first_day - timedelta(days=int(age * 365.25 + self._random.randrange(1, 365)))
+        return day
+
+    def _new_phone(self) -> str:
+        """Eleven digits from the unassigned prefix 100: nobody's number."""
+        self._phones += 1
+        return f"100{self._phones * 7727 % 99999989:08d}"
+
+    def _id_number(self, birth: date, sex: str) -> str:
+        used = self._sequences.get((birth, sex), 0)
+        self._sequences[birth, sex] = used + 1
+        sequence = (used * 2 + (1 if sex == "1" else 2)) % 1000
+        first = f"{parameters()['division_code']}{birth:%Y%m%d}{sequence:03d}"
+        return first + check_digit(first)
+
+    def _add(
+        self, *, given: str, family: str, sex: str, birth: date, ethnicity: str,
+        home: dict[str, str], relation: str, phone: str, house: int,
+    ) -> Person:  # fmt: skip
+        random, rates = self._random, parameters()["insurance"]
+        insurance_type = None
+        if random.random() < rates["insured"]:
+            insurance_type = "310" if random.random() < rates["employee_share"] else "390"
+        person = Person(
+            number=len(self.people) + 1,
+            given=given,
+            family=family,
+            sex=sex,
+            birth=birth,
+            ethnicity=ethnicity,
+            id_number=self._id_number(birth, sex),
+            organization_id=home["organization"],
+            town=home["town"],
+            community=home["community"],
+            house=house,
+            household_id=f"HH{house:07d}",
+            relation=relation,
+            marital="10",
+            phone=phone,
+            insurance_type=insurance_type,
+            insured_area="650199" if random.random() < rates["insured_elsewhere"] else "653999",
+        )
+        self.people.append(person)
+        return person
+
+    def births(self, month: Month) -> list[tuple[Person, Person, datetime]]:
+        """Newborns of the month as (child, mother, moment); at least one, twins in the first."""
+        random, rates = self._random, parameters()["population"]
+        expected = len(self.people) * rates["births_per_1000_year"] / 1000 / 12
+        count = max(1, round(random.gauss(expected, expected**0.5)))
+        mothers = [
+            p for p in self.people
+            if p.sex == "2" and 20 <= p.age_on(month.first) <= 42 and p.died is None
+        ]  # fmt: skip
+        born: list[tuple[Person, Person, datetime]] = []
+        for n in range(count):
+            mother = random.choice(mothers)
+            moment = datetime.combine(random.choice(month.days), datetime.min.time())
+            moment += timedelta(minutes=random.randrange(24 * 60))
+            twins = (month.index == 0 and n == 0) or random.random() < rates["twin_rate"]
+            for order in range(2 if twins else 1):
+                child = self._newborn(mother, moment.date())
+                born.append((child, mother, moment + timedelta(minutes=12 * order)))
+        return sorted(born, key=lambda b: (b[2], b[0].number))
+
+    def _newborn(self, mother: Person, day: date) -> Person:
+        sex = self._random.choice("12")
+        home = {
+            "organization": mother.organization_id,
+            "town": mother.town,
+            "community": mother.community,
+        }
+        child = self._add(
+            given=names.given_name(self._random, mother.ethnicity, sex),
+            family=mother.family
+            if mother.ethnicity in ("01", "03")
+            else names.family_part(self._random, mother.ethnicity),
+            sex=sex,
+            birth=day,
+            ethnicity=mother.ethnicity,
+            home=home,
+            relation="2" if sex == "1" else "3",
+            phone=mother.phone,
+            house=mother.house,
+        )
+        child.household_id = mother.household_id
+        child.registered = day + timedelta(days=self._random.randrange(3, 25))
+        return child
+
+    def deaths(self, month: Month) -> list[Person]:
+        """People who die in the month, mostly old, at least one; sets `died`."""
+        rates = parameters()["population"]
+        alive = [p for p in self.people if p.died is None and p.birth < month.first]
+        expected = len(alive) * rates["deaths_per_1000_year"] / 1000 / 12
+        count = max(1, round(self._random.gauss(expected, expected**0.5)))
+        weights = [1.09 ** p.age_on(month.first) for p in alive]
+        dead: dict[int, Person] = {}
+        while len(dead) < count:
+            person = self._random.choices(alive, weights)[0]
+            if person.number in dead or person.steady:
+                continue
+            moment = datetime.combine(self._random.choice(month.days), datetime.min.time())
+            person.died = moment + timedelta(minutes=self._random.randrange(6 * 60, 24 * 60))
+            dead[person.number] = person
+        return sorted(dead.values(), key=lambda p: (p.died, p.number))

@@ -1,0 +1,1 @@
+"""How each member system writes what happened: one module per kind of system."""

@@ -1,0 +1,166 @@
+"""Files of the two document feeds, one document a file, with the broken ones among them."""
+
+from random import Random
+
+from county.illness import FollowUp
+from county.laboratory import Diagnostics
+from county.outbox import Outbox
+from county.parameters import parameters
+from county.people import Identities, Identity
+from county.services import CareMonth, Encounter, Staff
+from county.systems import cda
+from county.systems.cda_parts import Node, serialized
+from county.systems.drugs import WESTERN, lines
+
+EMR, HYPERTENSION = "county_hospital__emr__documents", "township_a__public_health__hypertension"
+_FOLDERS = {EMR: "county_hospital_cda", HYPERTENSION: "township_a_hypertension"}
+_BROKEN_FILES = ("malformed", "forbidden", "unsupported", "empty", "duplicate")
+
+
+class DocumentWriter:
+    """Writes shared documents and counts how many of each feed have gone out."""
+
+    def __init__(
+        self, outbox: Outbox, identities: Identities, diagnostics: Diagnostics, seed: int
+    ) -> None:
+        self._outbox = outbox
+        self._identities = identities
+        self._diagnostics = diagnostics
+        self._random = Random(f"{seed}/documents")
+        self._count = dict.fromkeys(_FOLDERS, 0)
+        self._broken = dict.fromkeys(_FOLDERS, 0)
+        self._files = {feed: list(_BROKEN_FILES) for feed in _FOLDERS}
+
+    def hospital(self, care: CareMonth) -> None:
+        """Front page and summary of each stay; records and reports of a sample of visits."""
+        rates = parameters()["services"]
+        for stay in care.discharged:
+            if stay.organization_id == "653999H01":
+                self._stay(stay)
+        for visit in care.visits:
+            if visit.organization_id != "653999H01" or visit.cancelled:
+                continue
+            identity = self._identities.of(visit.person, EMR)
+            doctor = visit.staff.person.name
+            number = visit.encounter_id
+            if self._random.random() < rates["documents_outpatient"]:
+                self._send(
+                    EMR,
+                    f"MZ{number}",
+                    cda.outpatient_record(f"MZ{number}", visit, identity, doctor),
+                    identity,
+                )
+                chosen = lines(self._random, WESTERN)
+                node = cda.prescription(
+                    f"CF{number}", f"RX{number}", visit, identity, doctor, chosen
+                )
+                self._send(EMR, f"CF{number}", node, identity)
+            if self._random.random() < rates["documents_laboratory"]:
+                report = self._diagnostics.bedside(visit)
+                node = cda.laboratory_report(f"JY{number}", report, identity, doctor)
+                self._send(EMR, f"JY{number}", node, identity)
+        self._broken_file(EMR, care.month.compact)
+
+    def _stay(self, stay: Encounter) -> None:
+        identity = self._identities.of(stay.person, EMR)
+        doctor, number = stay.staff.person.name, stay.encounter_id
+        node = cda.front_page(f"SY{number}", stay, identity, doctor)
+        self._send(EMR, f"SY{number}", node, identity)
+        summary = cda.discharge_summary(f"XJ{number}", stay, identity, doctor)
+        self._send(EMR, f"XJ{number}", summary, identity)
+        if self._random.random() < parameters()["faults"]["row_fault"] * 2:
+            text = serialized(cda.front_page(f"SY{number}X", stay, identity, doctor))
+            text = text.replace(f'extension="{number}"'.encode(), f'extension="{number}X"'.encode())
+            high = f'<high value="{stay.end:%Y%m%d%H%M%S}"'.encode()
+            if self._broken[EMR] % 2:
+                broken, kind, reason = b'<high value="20260230101500"', "impossible_date", None
+            else:
+                broken, kind, reason = (
+                    b'<high value="20190501090000"', "discharge_before_admission", "rule_failed",
+                )  # fmt: skip
+            self._send_broken(EMR, f"SY{number}X", text.replace(high, broken), kind, reason or kind)
+
+    def follow_ups(
+        self, visits: list[FollowUp], archive_ids: dict[int, str], doctors: list[Staff], month: str
+    ) -> None:
+        """Township A's hypertension follow-ups of a month."""
+        for visit in visits:
+            identity = self._identities.of(visit.person, HYPERTENSION)
+            doctor = doctors[visit.person.number % len(doctors)]
+            node = cda.hypertension_follow_up(
+                visit, archive_ids[visit.person.number], identity, doctor, doctor.person.name
+            )
+            self._send(HYPERTENSION, visit.visit_id, node, identity)
+            chance = parameters()["faults"]["row_fault"]
+            if visit.systolic and self._random.random() < chance * 2:
+                self._broken_follow_up(visit, node)
+        self._broken_file(HYPERTENSION, month)
+
+    def _broken_follow_up(self, visit: FollowUp, node: Node) -> None:
+        name = f"{visit.visit_id}X"
+        text = serialized(node).replace(visit.visit_id.encode(), name.encode())
+        day = f'<effectiveTime value="{visit.day:%Y%m%d}"/>'.encode()
+        turn = self._broken[HYPERTENSION] % 3
+        if turn == 0:
+            good = f'value="{visit.systolic}" unit="mmHg"'.encode()
+            alternative = f'unit="mmHg" xsi:type="PQ" value="{visit.systolic}"'.encode()
+            text = text.replace(good, b'value="999" unit="mmHg"')
+            text = text.replace(alternative, b'unit="mmHg" xsi:type="PQ" value="999"')
+            kind, reason = "out_of_range", "out_of_range"
+        elif turn == 1:
+            text = text.replace(day, b'<effectiveTime value="20260230"/>')
+            kind, reason = "impossible_date", "impossible_date"
+        else:
+            text = text.replace(day, b"<effectiveTime/>")
+            kind, reason = "missing_required", "missing_required"
+        self._send_broken(HYPERTENSION, name, text, kind, reason)
+
+    # files ------------------------------------------------------------------------------------
+
+    def _send(self, feed: str, stem: str, node: Node, identity: Identity) -> None:
+        name = f"{_FOLDERS[feed]}/{stem}.xml"
+        data = serialized(node)
+        self._outbox.write(name, data)
+        self._count[feed] += 1
+        for kind in identity.faults:
+            self._outbox.plant(feed, name, 1, "patientRole", kind, "accepted")
+        if self._count[feed] > 40 and "duplicate" in self._files[feed]:
+            self._files[feed].remove("duplicate")
+            again = f"{_FOLDERS[feed]}/{stem}_resent.xml"
+            self._outbox.write(again, data)
+            self._outbox.plant(feed, again, 0, "file", "duplicate_file", "duplicate")
+
+    def _room(self, feed: str) -> bool:
+        ceiling = parameters()["faults"]["quarantined_ceiling"]
+        return self._broken[feed] + 1 <= ceiling * self._count[feed]
+
+    def _send_broken(self, feed: str, stem: str, data: bytes, kind: str, reason: str) -> None:
+        if not self._room(feed):
+            return
+        self._broken[feed] += 1
+        name = f"{_FOLDERS[feed]}/{stem}.xml"
+        self._outbox.write(name, data)
+        self._outbox.plant(feed, name, 1, "document", kind, "quarantined", reason)
+
+    def _broken_file(self, feed: str, month: str) -> None:
+        """One unreadable file a month while the ceiling allows."""
+        waiting = [kind for kind in self._files[feed] if kind != "duplicate"]
+        if not waiting or not self._room(feed):
+            return
+        kind = waiting[0]
+        self._files[feed].remove(kind)
+        head = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+        data, reason = {
+            "malformed": (head + b'<ClinicalDocument xmlns="urn:hl7-org:v3"><title>', "malformed_xml"),
+            "forbidden": (
+                head + b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///dev/null">]>\n'
+                b'<ClinicalDocument xmlns="urn:hl7-org:v3"><title>&x;</title></ClinicalDocument>',
+                "forbidden_xml",
+            ),
+            "unsupported": (head + "<通知><标题>停电通知</标题></通知>".encode(), "unsupported_document"),
+            "empty": (b"", "empty_file"),
+        }[kind]  # fmt: skip
+        self._broken[feed] += 1
+        name = f"{_FOLDERS[feed]}/{kind}_{month}.xml"
+        self._outbox.write(name, data)
+        self._outbox.plant(feed, name, 0, "file", f"{kind}_file", "quarantined", reason)

@@ -1,0 +1,295 @@
+"""HL7 v2.4 messages of the two hospitals: ADT and ORU^R01, one file a day and feed.
+
+Belongs here: message text, files and HL7 faults. Not here: what happened (`services.py`). The
+county's conventions for PID-3, PV1-3 and PV1-10 are those of the feed contracts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from random import Random
+
+from county.laboratory import Report
+from county.organizations import HOSPITALS
+from county.outbox import Outbox
+from county.parameters import parameters
+from county.people import Identities, Person
+from county.services import CareMonth, Encounter
+from county.systems.rows import money
+
+FEEDS = {
+    "653999H01": ("county_hospital__his__adt", "county_hospital__lis__results"),
+    "653999H02": ("tcm_hospital__his__adt", "tcm_hospital__lis__results"),
+}
+_CHARSET = {"653999H01": ("UNICODE UTF-8", "utf-8"), "653999H02": ("GB 18030-2000", "gb18030")}
+_CLASS = {"1": "O", "2": "E", "3": "I"}
+_SEX = {"1": "M", "2": "F"}
+
+
+def stamp(moment: datetime | None) -> str:
+    """yyyymmddhhmmss, or empty."""
+    return "" if moment is None else moment.strftime("%Y%m%d%H%M%S")
+
+
+@dataclass(slots=True)
+class Message:
+    """One message; `rows` is how many entity rows it carries, `faults` the person's variants."""
+
+    moment: datetime
+    segments: list[list[str]]
+    rows: int
+    faults: tuple[str, ...] = ()
+    outcome: str = "accepted"
+
+    def text(self) -> str:
+        return "".join("|".join(segment) + "\r" for segment in self.segments)
+
+
+class Hl7Writer:
+    """Writes the four HL7 feeds."""
+
+    def __init__(self, outbox: Outbox, identities: Identities, seed: int) -> None:
+        self._outbox = outbox
+        self._identities = identities
+        self._control = 0
+        self._randoms = {f: Random(f"{seed}/{f}") for pair in FEEDS.values() for f in pair}
+        self._turn = dict.fromkeys(self._randoms, 0)
+        self._files = {f: ["missing_header", "truncated", "wrong_encoding", "empty", "duplicate"]
+                       for f in self._randoms}  # fmt: skip
+
+    def write(self, care: CareMonth, reports: list[Report]) -> None:
+        """All files of a month."""
+        for code in HOSPITALS:
+            adt, lis = FEEDS[code]
+            messages = self._adt_messages(code, care)
+            self._write_days(code, adt, messages, care, self._break_adt)
+            own = [r for r in reports if r.encounter.organization_id == code]
+            results = [self._oru(code, lis, report) for report in own]
+            self._write_days(code, lis, results, care, self._break_oru)
+
+    # messages ---------------------------------------------------------------------------------
+
+    def _adt_messages(self, code: str, care: CareMonth) -> list[Message]:
+        found: list[Message] = []
+        for visit in care.visits:
+            if visit.organization_id != code:
+                continue
+            found.append(self._adt(visit, "A04", visit.start, fee=not visit.late_fee))
+            if visit.updated:
+                found.append(self._adt(visit, "A08", visit.start + timedelta(minutes=47)))
+            if visit.cancelled:
+                found.append(self._adt(visit, "A11", visit.cancelled))
+        for stay in care.admitted:
+            if stay.organization_id != code:
+                continue
+            found.append(self._adt(stay, "A01", stay.start, fee=False, open_stay=True))
+            if stay.cancelled:
+                found.append(self._adt(stay, "A11", stay.cancelled, fee=False, open_stay=True))
+        for stay in care.discharged:
+            if stay.organization_id == code and stay.end:
+                found.append(self._adt(stay, "A03", stay.end + timedelta(minutes=9)))
+        return sorted(found, key=lambda m: m.moment)
+
+    def _header(self, code: str, kind: str, moment: datetime) -> list[str]:
+        self._control += 1
+        system = "HIS" if kind.startswith("ADT") else "LIS"
+        return [
+            "MSH", "^~\\&", system, code, "PLATFORM", "653999C01", stamp(moment), "", kind,
+            f"{code[6:]}{self._control:09d}", "P", "2.4", "", "", "", "", "CHN", _CHARSET[code][0],
+        ]  # fmt: skip
+
+    def _pid(self, person: Person, code: str, feed: str) -> tuple[list[str], tuple[str, ...]]:
+        identity = self._identities.of(person, feed)
+        numbers = [f"{identity.local_id}^^^{code[6:]}^MR"]
+        if identity.id_number:
+            numbers.append(f"{identity.id_number}^^^MPS^NNCHN")
+        if identity.health_card:
+            numbers.append(f"{identity.health_card}^^^WJW^HC")
+        if identity.insurance_number:
+            numbers.append(f"{identity.insurance_number}^^^YB^MB")
+        pid = [""] * 20
+        pid[0], pid[1], pid[3] = "PID", "1", "~".join(numbers)
+        pid[5], pid[7], pid[8] = identity.name, f"{person.birth:%Y%m%d}", _SEX[person.sex]
+        pid[11], pid[13], pid[19] = identity.address, identity.phone, identity.id_number or ""
+        return pid, identity.faults
+
+    def _adt(
+        self, e: Encounter, trigger: str, moment: datetime, *,
+        fee: bool = True, open_stay: bool = False,
+    ) -> Message:  # fmt: skip
+        code = e.organization_id
+        pid, faults = self._pid(e.person, code, FEEDS[code][0])
+        pv1 = [""] * 48
+        pv1[0], pv1[1], pv1[2] = "PV1", "1", _CLASS[e.patient_class]
+        pv1[3] = f"{e.department.code}^^{e.bed or ''}^{code}^^^^^{e.department.name}"
+        pv1[7] = f"{e.staff.staff_id}^{e.staff.person.name}"
+        pv1[10] = "TCM" if e.is_tcm else "GEN"
+        pv1[19] = e.encounter_id
+        pv1[44] = stamp(e.start)
+        if not open_stay:
+            pv1[36] = e.discharge_mode or ""
+            pv1[45] = stamp(e.end)
+        if fee:
+            pv1[47] = money(e.fee) or ""
+        diagnoses = [
+            [
+                "DG1",
+                str(n),
+                "",
+                f"{d.code}^{d.name}^I10",
+                "",
+                stamp(moment),
+                "A" if open_stay else "F",
+            ]
+            for n, d in enumerate(e.diagnoses, 1)
+        ]
+        header = self._header(code, f"ADT^{trigger}", moment)
+        event = ["EVN", trigger, stamp(moment)]
+        segments = [header, event, pid, pv1, *diagnoses]
+        return Message(moment, segments, 1 + len(diagnoses), faults)
+
+    def _oru(self, code: str, feed: str, report: Report) -> Message:
+        pid, faults = self._pid(report.encounter.person, code, feed)
+        pv1 = [""] * 20
+        pv1[0], pv1[1], pv1[2] = "PV1", "1", _CLASS[report.encounter.patient_class]
+        pv1[19] = report.encounter.encounter_id
+        obr = [""] * 26
+        obr[0], obr[1], obr[2], obr[3] = "OBR", "1", f"SQ{report.report_id[2:]}", report.report_id
+        obr[4] = f"{report.panel}^{report.panel}^L"
+        obr[7], obr[22], obr[25] = stamp(report.collected), stamp(report.reported), "F"
+        results = []
+        for n, r in enumerate(report.results, 1):
+            obx = ["OBX", str(n), "NM" if r.is_number else "ST", f"{r.test.code}^{r.test.name}^LN",
+                   "", r.value, r.test.unit.replace("^", ""), r.range, r.flag, "", "", "F"]  # fmt: skip
+            results.append(obx)
+        header = self._header(code, "ORU^R01", report.reported)
+        return Message(report.reported, [header, pid, pv1, obr, *results], len(results), faults)
+
+    # files ------------------------------------------------------------------------------------
+
+    def _write_days(
+        self, code: str, feed: str, messages: list[Message], care: CareMonth,
+        breaker: Callable[[Message, str], tuple[str, str]],
+    ) -> None:  # fmt: skip
+        by_day: dict[date, list[Message]] = {}
+        for message in messages:
+            day = min(message.moment.date(), care.month.last)
+            by_day.setdefault(day, []).append(message)
+        coming = sum(m.rows for m in messages)
+        broken = 0
+        folder = f"{feed.split('__')[0]}_{feed.split('__')[1].replace('his', 'adt')}"
+        system = feed.split("__")[1]
+        for day in sorted(by_day):
+            name = f"{folder}/{system}_{day:%Y%m%d}.hl7"
+            texts: list[str] = []
+            clean = True
+            for message in by_day[day]:
+                texts.append(message.text())
+                for kind in message.faults:
+                    self._outbox.plant(feed, name, len(texts), "PID", kind, "accepted")
+                extra = self._extra(feed, name, message, texts, coming, broken, breaker)
+                broken += extra
+                clean = clean and not extra
+            data = "".join(texts).encode(_CHARSET[code][1])
+            self._outbox.write(name, data)
+            if clean and day.day > 20 and "duplicate" in self._files[feed]:
+                self._files[feed].remove("duplicate")
+                again = name.replace(".hl7", "_resent.hl7")
+                self._outbox.write(again, data)
+                rows = sum(m.rows for m in by_day[day]) + self._repeats(feed, name, by_day[day])
+                self._outbox.book(feed, duplicate=rows)
+                self._outbox.plant(feed, again, 0, "file", "duplicate_file", "duplicate")
+        self._outbox.book(feed, accepted=coming, quarantined=broken)
+        last = by_day[max(by_day)][-1] if by_day else None
+        self._broken_files(code, feed, f"{folder}/{system}_{care.month.compact}", last)
+
+    def _repeats(self, feed: str, name: str, messages: list[Message]) -> int:
+        """Rows of messages that already stand twice in the file."""
+        twice = [f.record for f in self._outbox.faults
+                 if f.feed == feed and f.file == name and f.kind == "duplicate_message"]  # fmt: skip
+        return sum(messages[n - 2 - order].rows for order, n in enumerate(twice))
+
+    def _extra(
+        self, feed: str, name: str, message: Message, texts: list[str], coming: int, broken: int,
+        breaker: Callable[[Message, str], tuple[str, str]],
+    ) -> int:  # fmt: skip
+        """Maybe repeat the message, maybe add a broken copy; returns broken rows added."""
+        random, rates = self._randoms[feed], parameters()["faults"]
+        if random.random() < rates["duplicate"]:
+            texts.append(texts[-1])
+            self._outbox.book(feed, duplicate=message.rows)
+            self._outbox.plant(feed, name, len(texts), "message", "duplicate_message", "duplicate")
+        if random.random() < rates["row_fault"] and self._outbox.room_for_fault(
+            feed, coming, broken + 5
+        ):
+            self._turn[feed] += 1
+            text, kind = breaker(message, feed)
+            texts.append(text)
+            reason = {"discharge_before_admission": "rule_failed",
+                      "reported_before_collected": "rule_failed"}.get(kind, kind)  # fmt: skip
+            self._outbox.plant(feed, name, len(texts), "message", kind, "quarantined", reason)
+            return 1
+        return 0
+
+    def _copy(self, message: Message) -> list[list[str]]:
+        segments = [list(s) for s in message.segments]
+        self._control += 1
+        segments[0][9] = f"{segments[0][9][:3]}{self._control:09d}"
+        return segments
+
+    def _break_adt(self, message: Message, feed: str) -> tuple[str, str]:
+        """A copy with one thing wrong, under an encounter number of its own, without diagnoses."""
+        segments = [s for s in self._copy(message) if s[0] != "DG1"]
+        pv1 = segments[3]
+        turn = self._turn[feed]
+        pv1[19] += f"X{turn}"
+        kind = ("impossible_date", "unknown_code", "missing_required",
+                "discharge_before_admission")[turn % 4]  # fmt: skip
+        if kind == "impossible_date":
+            pv1[44] = "20260230101500"
+        elif kind == "unknown_code":
+            pv1[2] = "Q"
+        elif kind == "missing_required":
+            pv1[19] = ""
+        else:
+            pv1[45] = "20190501090000"
+        return "".join("|".join(s) + "\r" for s in segments), kind
+
+    def _break_oru(self, message: Message, feed: str) -> tuple[str, str]:
+        """A copy with one OBX only, under a report number of its own, with one thing wrong."""
+        segments = self._copy(message)[:5]
+        obr, obx = segments[3], segments[4]
+        turn = self._turn[feed]
+        obr[3] += f"X{turn}"
+        kind = ("missing_required", "reported_before_collected")[turn % 2]
+        if kind == "missing_required":
+            obx[3] = ""
+        else:
+            obr[22] = "20190501090000"
+        return "".join("|".join(s) + "\r" for s in segments), kind
+
+    def _broken_files(self, code: str, feed: str, stem: str, sample: Message | None) -> None:
+        """Whole files that hold nothing readable, one a month while the ceiling allows."""
+        waiting = [k for k in self._files[feed] if k != "duplicate"]
+        if not waiting or sample is None or not self._outbox.room_for_fault(feed):
+            return
+        kind = waiting[0]
+        self._files[feed].remove(kind)
+        text = sample.text()
+        data, reason = {
+            "missing_header": (text[text.index("\r") + 1 :].encode(_CHARSET[code][1]),
+                               "missing_header"),
+            "truncated": (b"MSH|^~\\&|HIS|" + code.encode() + b"|PLAT", "malformed_message"),
+            "wrong_encoding": (self._unreadable(text), "wrong_encoding"),
+            "empty": (b"", "empty_file"),
+        }[kind]  # fmt: skip
+        name = f"{stem}_{kind}.hl7"
+        self._outbox.write(name, data)
+        self._outbox.book(feed, quarantined=1)
+        self._outbox.plant(feed, name, 0, "file", f"{kind}_file", "quarantined", reason)
+
+    @staticmethod
+    def _unreadable(text: str) -> bytes:
+        """The first four segments with bytes that no Chinese character set knows."""
+        head = "\r".join(text.split("\r")[:4])
+        return head.encode("ascii", errors="replace").replace(b"?", b"\xff\xfe") + b"\r"
