@@ -1,0 +1,70 @@
+"""One small county, files in, numbers out; made once a session and shared by the tests here."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from county.build import build_county
+
+PROJECT = Path(__file__).resolve().parents[2]
+RESIDENTS, MONTHS, SEED = 1000, 4, 7
+
+
+@dataclass(frozen=True)
+class Yigong:
+    """The `yigong` command on one lake."""
+
+    home: Path
+
+    def __call__(self, *words: str, expect: int = 0) -> str:
+        """Run a command line and return its standard output; the exit code must be `expect`."""
+        command = [str(Path(sys.executable).parent / "yigong"), *words]
+        environment = os.environ | {"YIGONG_HOME": str(self.home)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=PROJECT)
+        assert done.returncode == expect, (
+            f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        return done.stdout + (done.stderr if expect else "")
+
+
+@dataclass(frozen=True)
+class CountyFolder:
+    """What the simulator wrote: `inbox/` for the pipeline, `answer_key/` for the tests."""
+
+    root: Path
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def key(self) -> Path:
+        return self.root / "answer_key"
+
+
+@pytest.fixture(scope="session")
+def county(tmp_path_factory: pytest.TempPathFactory) -> CountyFolder:
+    root = tmp_path_factory.mktemp("county") / "county"
+    build_county(RESIDENTS, MONTHS, SEED, root)
+    return CountyFolder(root)
+
+
+@pytest.fixture(scope="session")
+def yigong(tmp_path_factory: pytest.TempPathFactory, county: CountyFolder) -> Yigong:
+    """A lake into which the whole county has run and which is published."""
+    command = Yigong(tmp_path_factory.mktemp("lake"))
+    command("run", "--inbox", str(county.inbox))
+    return command
+
+
+def subset(folders: Sequence[str], source: Path, target: Path) -> Path:
+    """An inbox that has only some of the county's folders."""
+    target.mkdir(parents=True)
+    for folder in folders:
+        (target / folder).symlink_to(source / folder)
+    return target

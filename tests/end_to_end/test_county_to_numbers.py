@@ -1,0 +1,123 @@
+"""The county's files give exactly the numbers its simulator knows to be true."""
+
+import json
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+from tests.end_to_end.conftest import CountyFolder, Yigong
+
+pytestmark = pytest.mark.xdist_group("lake")
+
+
+def published_indicators(yigong: Yigong, period: str) -> dict[tuple[str, str], dict]:
+    rows = json.loads(yigong("indicators", "--period", period, "--json"))
+    return {(row["indicator_id"], row["organization_id"]): row for row in rows}
+
+
+def test_every_indicator_value_equals_the_answer_key(yigong: Yigong, county: CountyFolder) -> None:
+    truth = pl.read_parquet(county.key / "indicators.parquet")
+    differences = []
+    for period in truth["period"].unique().sort():
+        found = published_indicators(yigong, period)
+        for row in truth.filter(pl.col("period") == period).iter_rows(named=True):
+            key = (row["indicator_id"], row["organization_id"])
+            if key not in found:
+                differences.append((*key, period, "missing"))
+                continue
+            mine = found[key]
+            expected = tuple(round(Decimal(str(row[c])), 2) for c in ("numerator", "denominator"))
+            given = tuple(
+                round(Decimal(str(mine[c] or 0)), 2) for c in ("numerator", "denominator")
+            )
+            state = "ok" if expected[1] else "not_applicable"
+            if (given, mine["state"]) != (expected, state):
+                differences.append((*key, period, given, mine["state"], expected, state))
+        extra = set(found) - set(
+            truth.filter(pl.col("period") == period)
+            .select("indicator_id", "organization_id")
+            .iter_rows()
+        )
+        differences += [(*key, period, "not in the key") for key in extra]
+    assert not differences, f"{len(differences)} differences: {differences[:10]}"
+    assert truth["indicator_id"].n_unique() >= 10
+
+
+def test_the_ledger_balances_and_equals_the_planted_faults(
+    yigong: Yigong, county: CountyFolder
+) -> None:
+    status = json.loads(yigong("status", "--json"))
+    assert status["ledger_balanced"] is True
+    mine = {feed["feed"]: feed for feed in status["feeds"]}
+    truth = pl.read_parquet(county.key / "ledger.parquet")
+    differences = []
+    for row in truth.iter_rows(named=True):
+        columns = ("received", "accepted", "quarantined", "duplicate")
+        given = {c: mine[row["feed"]][c] for c in columns}
+        expected = {c: row[c] for c in columns}
+        if given != expected:
+            differences.append((row["feed"], given, expected))
+    assert not differences
+    assert all(feed["received"] > 0 for feed in mine.values())
+
+
+def test_every_planted_fault_that_must_be_refused_is_in_quarantine_for_its_reason(
+    yigong: Yigong, county: CountyFolder
+) -> None:
+    faults = pl.read_parquet(county.key / "faults.parquet").filter(
+        pl.col("expected") == "quarantined"
+    )
+    entries = json.loads(yigong("quarantine", "list", "--json"))
+    found = {
+        (e["feed"], e["file_name"].split("/")[-1], e["record_number"]): e["reason_code"]
+        for e in entries
+    }
+    missed = []
+    for fault in faults.iter_rows(named=True):
+        key = (fault["feed"], fault["file"].split("/")[-1], fault["record_number"])
+        if found.get(key) != fault["reason_code"]:
+            missed.append((key, fault["fault"], fault["reason_code"], found.get(key)))
+    assert not missed, f"{len(missed)} of {len(faults)}: {missed[:8]}"
+
+
+def test_evidence_adds_up_to_the_headline(yigong: Yigong) -> None:
+    for indicator, organization, period in (
+        ("CM24-07", "653999", "2026"),
+        ("PRI-22", "653999T01", "2026-03"),
+        ("BPH-15", "653999T02", "2026Q1"),
+        ("CM24-11", "653999", "2026-02"),
+    ):
+        value = published_indicators(yigong, period)[indicator, organization]
+        found = json.loads(
+            yigong(
+                "evidence", indicator, "--organization", organization, "--period", period, "--json"
+            )
+        )
+        for side in ("numerator", "denominator"):
+            total = sum(Decimal(str(row["value"])) for row in found[side]["rows"])
+            assert total == Decimal(str(value[side])), (indicator, side)
+            assert found[side]["rows"], (indicator, side)
+
+
+def test_true_persons_are_found(yigong: Yigong, county: CountyFolder) -> None:
+    """Links never join two true persons; what stays split is what no sure rule can join."""
+    persons = pl.read_parquet(county.key / "persons.parquet")
+    rows = json.loads(
+        yigong("query", "select count(distinct person_id) as persons from person", "--json")
+    )
+    assert abs(rows[0]["persons"] - len(persons)) <= 0.02 * len(persons)
+
+
+def test_a_second_run_takes_nothing_twice(yigong: Yigong, county: CountyFolder) -> None:
+    before = json.loads(yigong("status", "--json"))
+    yigong("run", "--inbox", str(county.inbox))
+    after = json.loads(yigong("status", "--json"))
+    assert after["feeds"] == before["feeds"]
+    assert after["version"] == before["version"] + 1
+
+
+def test_a_missing_indicator_or_period_is_a_clear_error(yigong: Yigong) -> None:
+    assert "没有统计期" in yigong("indicators", "--period", "1999", expect=1)
+    words = ("evidence", "XX-1", "--organization", "653999", "--period", "2026")
+    assert "没有指标" in yigong(*words, expect=1)
