@@ -265,7 +265,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
 
 def measure(county: duckdb.DuckDBPyConnection, name: str, code: str, month: str) -> float:
     found = county.execute(
-        "select value from performance.measure_month"
+        "select value from measure_month"
         " where measure_id = ? and organization_id = ? and month = ?",
         [name, code, f"{month}-01"],
     ).fetchone()
@@ -275,7 +275,7 @@ def measure(county: duckdb.DuckDBPyConnection, name: str, code: str, month: str)
 def indicator(county: duckdb.DuckDBPyConnection, name: str, code: str, period: str) -> Any:
     return county.execute(
         "select state, numerator::double, denominator::double, value, excluded_count"
-        " from performance.indicator_value"
+        " from indicator_value"
         " where indicator_id = ? and organization_id = ? and period = ?",
         [name, code, period],
     ).fetchone()
@@ -407,11 +407,11 @@ def test_headline_equals_its_evidence(county: duckdb.DuckDBPyConnection) -> None
         "     select measure_id, organization_id, month, sum(value) as value"
         "     from headline group by all"
         " )"
-        " select * from summed full join performance.measure_month as shown"
+        " select * from summed full join measure_month as shown"
         " using (measure_id, organization_id, month)"
         " where coalesce(summed.value, 0) <> coalesce(shown.value, 0)"
     ).fetchall()
-    totals = county.execute("select count(*) from performance.measure_month").fetchone()
+    totals = county.execute("select count(*) from measure_month").fetchone()
     assert totals is not None
     assert totals[0] > 0
     assert difference == []
@@ -419,16 +419,16 @@ def test_headline_equals_its_evidence(county: duckdb.DuckDBPyConnection) -> None
 
 def test_cockpit_marts_are_filled(county: duckdb.DuckDBPyConnection) -> None:
     latest = county.execute(
-        "select distinct month from performance.indicator_display where is_latest_month"
+        "select distinct month from indicator_display where is_latest_month"
     ).fetchall()
     assert latest == [(dt.date(2026, 3, 1),)]
-    assert county.execute("select count(*) from operations.service_month").fetchone() == (12,)
+    assert county.execute("select count(*) from service_month").fetchone() == (12,)
     silent = county.execute(
-        "select state_name from operations.feed_status where feed = 'hospital__his__front_pages'"
+        "select state_name from feed_status where feed = 'hospital__his__front_pages'"
     ).fetchall()
     assert silent == [("无数据源",)]
     chronic = county.execute(
-        "select managed, standard, controlled from operations.chronic_month"
+        "select managed, standard, controlled from chronic_month"
         " where disease_name = '高血压' and month = date '2026-03-01'"
     ).fetchall()
     assert chronic == [(4, 4, 2)]
