@@ -396,7 +396,7 @@ def test_new_entry_on_known_measures_is_computed(county: duckdb.DuckDBPyConnecti
 
 def test_headline_equals_its_evidence(county: duckdb.DuckDBPyConnection) -> None:
     evidence = " union all ".join(
-        f"select * from performance.{name}"
+        f"select * from {name}"
         for (name,) in county.execute(
             "select table_name from duckdb_tables() where table_name like 'evidence_%'"
         ).fetchall()
