@@ -16,6 +16,7 @@ from ingestion.formats.source import SourceFile
 
 MESSAGES_PER_FILE = 2
 SEGMENTS_PER_MESSAGE = 60
+COMPONENT_NAME = re.compile(r"_(\d+)$")
 FIELD_NAME = re.compile(r"[A-Z][A-Z0-9]{2}_(\d+)")
 
 Place = tuple[str, int, int, int]  # segment, its ordinal in the message, field, component
@@ -42,9 +43,12 @@ def _peer_values(message: Message) -> dict[Place, str]:
             seen.add(number)
             if segment.name == "MSH" and number <= 2:
                 continue
-            text = field.to_er7().split(message.encoding_chars["COMPONENT"])
-            for component, value in enumerate(text, 1):
-                found[segment.name, ordinals[segment.name], number, component] = value
+            for part in field.children:
+                # hl7apy drops the number of components its version does not know
+                place = COMPONENT_NAME.search(part.name or "")
+                if place or part.name == field.datatype:
+                    component = int(place[1]) if place else 1
+                    found[segment.name, ordinals[segment.name], number, component] = part.to_er7()
     return found
 
 

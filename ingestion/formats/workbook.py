@@ -1,0 +1,129 @@
+"""Excel workbooks, and archives that hold tables.
+
+Belongs here: limits on what may be unpacked, and cells as text (dates in ISO form). Not here:
+headers and columns (`tabular.py`).
+"""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+
+import fastexcel
+import polars as pl
+
+from ingestion.formats.delimited import FIRST_ROWS, Grid, GridDefect, RowDefect
+
+MAX_MEMBERS = 1000
+MAX_RATIO = 200
+RATIO_FROM_BYTES = 64 << 20
+ARCHIVES = (".zip", ".gz", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz")
+ARCHIVE_MARKS = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
+WORKBOOK_MEMBERS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml", "[Content_Types].xml")
+
+Member = tuple[bytes, GridDefect | None]
+
+
+def members(data: bytes, max_bytes: int) -> Iterator[Member]:
+    """The file itself, or each file of a plain archive; one level, within limits."""
+    if not data.strip():
+        yield b"", GridDefect("empty_file", "")
+        return
+    if len(data) > max_bytes:
+        yield b"", GridDefect("file_too_large", f"{len(data)} bytes")
+        return
+    if not data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        yield data, None
+        return
+    try:
+        archive = zipfile.ZipFile(BytesIO(data))
+    except (zipfile.BadZipFile, ValueError, OSError):
+        yield b"", GridDefect("malformed_table", "archive is damaged")
+        return
+    with archive:
+        infos = [info for info in archive.infolist() if not info.is_dir()]
+        total = sum(info.file_size for info in infos)
+        bomb = total > max_bytes or (total > RATIO_FROM_BYTES and total > MAX_RATIO * len(data))
+        if bomb or len(infos) > MAX_MEMBERS:
+            yield b"", GridDefect("nested_archive", f"{len(infos)} members, {total} bytes")
+            return
+        if any(info.filename in WORKBOOK_MEMBERS for info in infos):
+            yield data, None
+            return
+        for number, info in enumerate(sorted(infos, key=lambda info: info.filename), 1):
+            if not _hidden(info.filename):
+                yield _member(archive, info, number)
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1].startswith(".")
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, number: int) -> Member:
+    if info.filename.lower().endswith(ARCHIVES):
+        return b"", GridDefect("nested_archive", f"member {number}")
+    try:
+        data = archive.read(info)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError):
+        return b"", GridDefect("malformed_table", f"member {number} is damaged or encrypted")
+    if data.startswith(ARCHIVE_MARKS) and not _has_workbook(data):
+        return b"", GridDefect("nested_archive", f"member {number}")
+    return data, None
+
+
+def _has_workbook(data: bytes) -> bool:
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            return any(name in WORKBOOK_MEMBERS for name in archive.namelist())
+    except (zipfile.BadZipFile, ValueError, OSError):
+        return False
+
+
+def is_workbook(data: bytes, kind: str | None) -> bool:
+    return kind in ("zip", "ole")
+
+
+def read_workbook(data: bytes, sheet: str | int | bool | None) -> Grid | GridDefect:
+    """One sheet as text: numbers without needless decimals, dates as ISO text."""
+    try:
+        book = fastexcel.read_excel(data)
+        if sheet is not None and sheet not in book.sheet_names:
+            return GridDefect("missing_table", f"sheet {sheet}")
+        chosen = str(sheet) if sheet is not None else 0
+        loaded = book.load_sheet(chosen, header_row=None, dtypes="string")
+        frame = loaded.to_polars()
+    except fastexcel.FastExcelError as error:
+        return GridDefect("malformed_table", f"workbook cannot be read ({type(error).__name__})")
+    if frame.width == 0 or frame.height == 0:
+        return GridDefect("empty_file", "sheet is empty")
+    return FrameGrid(frame)
+
+
+class FrameGrid:
+    """A sheet; cells right of the header belong to nobody and are refused with their row."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+        self.first: list[list[str | None]] = [list(row) for row in frame.head(FIRST_ROWS).rows()]
+
+    def body(
+        self, header_at: int, width: int
+    ) -> tuple[list[pl.Series], pl.Series, list[RowDefect]]:
+        frame = self._frame.slice(header_at + 1)
+        numbers = pl.Series(range(1, frame.height + 1), dtype=pl.Int64)
+        names = frame.columns
+        filled = [(frame[name].fill_null("") != "") for name in names]
+        empty = pl.Series([False], dtype=pl.Boolean).new_from_index(0, frame.height)
+        inside, outside = empty, empty
+        for at, flags in enumerate(filled):
+            if at < width:
+                inside = inside | flags
+            else:
+                outside = outside | flags
+        defects = [
+            RowDefect(row, "malformed_table", "cells to the right of the headers")
+            for row in numbers.filter(outside)
+        ]
+        keep = inside & ~outside
+        columns = [frame[name].filter(keep) for name in names[:width]]
+        return columns, numbers.filter(keep), defects
