@@ -162,9 +162,8 @@ class _Run:
                 rows = self._exports.follow_ups(feed, visits, numbers, doctors)
                 self._tables.write(feed, label, rows)
             opened = self._archives.month(code, month)
-            self._tables.write(
-                _ARCHIVES[code], label, self._exports.archives(_ARCHIVES[code], opened)
-            )
+            feed = _ARCHIVES[code]
+            self._tables.write(feed, label, self._exports.archives(feed, opened))
 
     def finish(self) -> None:
         """Registers sent once, and the answer key."""

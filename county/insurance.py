@@ -1,4 +1,7 @@
-"""Settlements of the insurance bureau: stays in the county and beyond it, and what is taken back."""
+"""Settlements of the insurance bureau: stays in the county and beyond it, and reversals.
+
+Belongs here: what the fund pays. Not here: the care itself (`services.py`).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -65,7 +68,8 @@ class Fund:
                 name = BY_ID[visit.organization_id].name
                 rows.append(
                     self._row(visit.person, visit.organization_id, name, ORDINARY_OUTPATIENT,
-                              "653999", visit.start, visit.start, visit.diagnoses[0].code, visit.fee)
+                              "653999", visit.start, visit.start, visit.diagnoses[0].code,
+                              visit.fee)
                 )  # fmt: skip
         rows += self._beyond(care.month)
         rows += self._reversals(rows, care.month)

@@ -1,4 +1,7 @@
-"""Laboratory and examination results. Test codes: LOINC. Not here: HL7 or CDA shape (`systems/`)."""
+"""Laboratory and examination results. Test codes: LOINC.
+
+Not here: HL7 or CDA shape (`systems/`).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -130,9 +133,8 @@ class Diagnostics:
         return sorted(found, key=lambda r: (r.reported, r.report_id))
 
     def bedside(self, encounter: Encounter) -> Report:
-        """A bedside report that goes out as a shared document, not through the laboratory system."""
-        report = self._report(encounter, 0, prefix="POC", panel="糖代谢")
-        return report
+        """A bedside report; it goes out as a document, not through the laboratory system."""
+        return self._report(encounter, 0, prefix="POC", panel="糖代谢")
 
     def _report(
         self, encounter: Encounter, order: int, prefix: str = "JY", panel: str | None = None

@@ -3,6 +3,7 @@
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 from county.parameters import parameters
 
@@ -25,7 +26,7 @@ class Month:
 
     @property
     def days(self) -> list[date]:
-        return [self.first + timedelta(days=n) for n in range(self.last.day)]
+        return _days(self.year, self.number)
 
     @property
     def label(self) -> str:
@@ -40,6 +41,12 @@ class Month:
     @property
     def quarter(self) -> str:
         return f"{self.year:04d}Q{(self.number + 2) // 3}"
+
+
+@cache
+def _days(year: int, number: int) -> list[date]:
+    first = date(year, number, 1)
+    return [first + timedelta(days=n) for n in range(monthrange(year, number)[1])]
 
 
 def months_of(count: int) -> list[Month]:

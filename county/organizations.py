@@ -60,7 +60,7 @@ def subtree(organization_id: str) -> list[str]:
     return found
 
 
-# Invented corners (longitude, latitude). Neighbours share corners, so the seven areas tile the county.
+# Invented corners (longitude, latitude). Neighbours share corners: seven areas tile the county.
 _CORNERS: dict[str, tuple[float, float]] = {
     "a": (78.62, 40.30), "b": (78.88, 40.24), "c": (79.16, 40.27), "d": (79.42, 40.33),
     "e": (78.55, 40.52), "f": (78.86, 40.44), "g": (79.13, 40.43), "h": (79.47, 40.50),
@@ -120,7 +120,7 @@ def departments_of(organization_id: str) -> tuple[Department, ...]:
 
 @dataclass(slots=True)
 class Bed:
-    """One bed; `closed` is the first day it is no longer open. `free_at` is the simulator's board."""
+    """One bed; `closed` is the first day it is not open. `free_at` is the simulator's board."""
 
     bed_id: str
     organization_id: str

@@ -122,10 +122,11 @@ class Identities:
         self._seed = seed
         self._seen: dict[tuple[str, int], Identity] = {}
 
-    def of(self, person: Person, feed: str) -> Identity:
+    def of(self, person: Person, feed: str, local_id: str | None = None) -> Identity:
+        """The identity a feed sends; `local_id` where the number is not the member's own."""
         found = self._seen.get((feed, person.number))
         if found is None:
-            found = self._draw(person, feed)
+            found = self._draw(person, feed, local_id)
             self._seen[feed, person.number] = found
         return found
 
@@ -136,10 +137,10 @@ class Identities:
     def _uniform(self, person: Person, feed: str, what: str) -> float:
         return crc32(f"{self._seed}/{feed}/{person.number}/{what}".encode()) / 2**32
 
-    def _draw(self, person: Person, feed: str) -> Identity:
+    def _draw(self, person: Person, feed: str, local_id: str | None) -> Identity:
         rates = parameters()["faults"]
         member = feed.split("__")[0]
-        local_id = f"{_LOCAL_PREFIX[member]}{person.number * 7873 % 9999991:07d}"
+        own = f"{_LOCAL_PREFIX[member]}{person.number * 7873 % 9999991:07d}"
         name, id_number, faults = person.name, person.id_number, []
         if not (person.steady or feed in _CLEAN_FEEDS):
             draw = self._uniform(person, feed, "id")
@@ -162,7 +163,7 @@ class Identities:
         shows_card = odd_id or self._uniform(person, feed, "card") < 0.8
         shows_insurance = odd_id or self._uniform(person, feed, "insurance") < 0.7
         return Identity(
-            local_id,
+            local_id or own,
             name,
             id_number,
             person.health_card if shows_card else None,

@@ -184,9 +184,8 @@ class Services:
             ]
         for _ in range(int(self._numbers.poisson(arrivals)) or 1):
             day = random.choice(month.days)
-            moments.append(
-                datetime.combine(day, time(random.randrange(8, 22), random.randrange(60)))
-            )
+            at = time(random.randrange(8, 22), random.randrange(60))
+            moments.append(datetime.combine(day, at))
         patients = self._inpatients(code, month, len(moments))
         admitted = []
         for moment, person in zip(sorted(moments), patients, strict=True):
@@ -208,15 +207,15 @@ class Services:
         return admitted
 
     def _inpatients(self, code: str, month: Month, count: int) -> list[Person]:
+        first = month.first
         own = [
             p for p in self._people
-            if p.died is None or p.died.date() >= month.first
-            if p.birth <= month.first
+            if p.died is None or p.died.date() >= first
+            if p.birth <= first
             if code in HOSPITALS or township_of(p.organization_id) == code
         ]  # fmt: skip
         weights = [
-            0.4 + (p.age_on(month.first) / 40) ** 2 + 1.5 * (p.hypertension + p.diabetes)
-            for p in own
+            0.4 + (p.age_on(first) / 40) ** 2 + 1.5 * (p.hypertension + p.diabetes) for p in own
         ]
         return self._random.choices(own, weights, k=count)
 
@@ -283,27 +282,16 @@ class Services:
 
     def _visits(self, month: Month) -> list[Encounter]:
         random, rates = self._random, parameters()["services"]
-        intensity = np.array(
-            [
-                (
-                    0.7
-                    + (max(0, p.age_on(month.first)) / 45) ** 1.5
-                    + 0.8 * (p.hypertension + p.diabetes)
-                )
-                * (p.died is None or p.died.date() >= month.first)
-                * (p.birth <= month.first)
-                * (1 if p.is_permanent else 0.1)
-                for p in self._people
-            ]
-        )
+        intensity = np.array([_intensity(p, month.first) for p in self._people])
+        days = month.days
         mean = rates["outpatient_visits_per_person_year"] / 12
         expected = intensity * (mean * len(self._people) / intensity.sum())
         found = []
         for index in np.repeat(np.arange(len(expected)), self._numbers.poisson(expected)):
             person = self._people[index]
-            day = random.choice(month.days)
+            day = random.choice(days)
             if day.weekday() >= 5 and random.random() < 0.5:
-                day = random.choice(month.days)
+                day = random.choice(days)
             moment = datetime.combine(day, time(random.randrange(9, 19), random.randrange(60)))
             moment += timedelta(seconds=random.randrange(60))
             if not person.alive_on(moment):
@@ -351,3 +339,12 @@ class Services:
             elif random.random() < rates["updated"]:
                 visit.updated, visit.late_fee = True, fee is not None
         return visit
+
+
+def _intensity(person: Person, day: date) -> float:
+    """How much outpatient care a person uses, relative to others; zero when not there."""
+    if person.birth > day or (person.died is not None and person.died.date() < day):
+        return 0.0
+    by_age: float = 0.7 + (person.age_on(day) / 45) ** 1.5
+    chronic = 0.8 * (person.hypertension + person.diabetes)
+    return (by_age + chronic) * (1.0 if person.is_permanent else 0.1)

@@ -54,9 +54,8 @@ def _frame(
     where = encounter.organization_id
     parts.provider(role, where, _name(where), encounter.department.name if department else None)
     moment = encounter.end or encounter.start
-    parts.signatures(
-        node, _author(encounter.staff, doctor, moment, "责任医生"), where, _name(where)
-    )
+    author = _author(encounter.staff, doctor, moment, "责任医生")
+    parts.signatures(node, author, where, _name(where))
     return node
 
 
@@ -80,9 +79,9 @@ def outpatient_record(document_id: str, e: Encounter, identity: Identity, doctor
 
 
 def prescription(
-    document_id: str, number: str, e: Encounter, identity: Identity, doctor: str,
-    lines: list[DrugLine],
+    document_id: str, e: Encounter, identity: Identity, doctor: str, lines: list[DrugLine],
 ) -> Node:  # fmt: skip
+    number = f"RX{e.encounter_id}"
     numbers = _numbers(identity, ("outpatient", e.encounter_id), ("prescription", number))
     node = _frame(PRESCRIPTION, document_id, e, identity, numbers,
                   e.start + timedelta(minutes=22), doctor, birth=False)  # fmt: skip
@@ -103,8 +102,11 @@ def prescription(
         label = add(product, "manufacturedLabeledDrug")
         add(label, "code", code=line.drug.code)
         add(label, "name", line.drug.name)
-        details = (("DE08.50.043.00", "药物规格", "ST", line.drug.specification, {}),
-                   ("DE06.00.135.00", "药物使用总剂量", "PQ", str(line.quantity), {"unit": "盒"}))  # fmt: skip
+        quantity = str(line.quantity)
+        details: tuple[tuple[str, str, str, str, dict[str, str]], ...] = (
+            ("DE08.50.043.00", "药物规格", "ST", line.drug.specification, {}),
+            ("DE06.00.135.00", "药物使用总剂量", "PQ", quantity, {"unit": "盒"}),
+        )
         for code, display, kind, content, more in details:
             inner = observation(add(given, "entryRelationship", typeCode="COMP"), code, display)
             value(inner, kind, content, **more)
@@ -239,7 +241,7 @@ def discharge_summary(document_id: str, e: Encounter, identity: Identity, doctor
 
 
 def hypertension_follow_up(
-    visit: FollowUp, archive_id: str, identity: Identity, doctor: Staff, name: str
+    visit: FollowUp, archive_id: str, identity: Identity, doctor: Staff
 ) -> Node:
     """HSDB04.01; a visit without pressure has no pressure organizer."""
     moment = datetime.combine(visit.day, time(16, 30))
@@ -249,9 +251,8 @@ def hypertension_follow_up(
         numbers.append(("card", identity.health_card))
     parts.patient(node, visit.person, identity, numbers, full=True, birth=True, on=visit.day)
     where = visit.organization_id
-    parts.signatures(
-        node, Author(doctor.staff_id, name, visit.day, "随访医生"), where, _name(where)
-    )
+    author = Author(doctor.staff_id, doctor.person.name, visit.day, "随访医生")
+    parts.signatures(node, author, where, _name(where))
     body = parts.body_of(node)
     event = section(body, None, "随访事件")
     case = add(add(event, "entry"), "observation", classCode="CASE", moodCode="EVN")

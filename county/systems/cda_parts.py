@@ -6,6 +6,7 @@ section (`cda.py`).
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 
 from lxml import etree
 
@@ -40,9 +41,15 @@ def ts(moment: date | None) -> str:
 
 def add(parent: Node, tag: str, text: str | None = None, **attributes: str) -> Node:
     """A child element in the HL7 namespace."""
-    node = etree.SubElement(parent, f"{{{HL7}}}{tag}", attributes)
-    node.text = text
+    node = etree.SubElement(parent, _qualified(tag), attributes)
+    if text is not None:
+        node.text = text
     return node
+
+
+@cache
+def _qualified(tag: str) -> str:
+    return f"{{{HL7}}}{tag}"
 
 
 def coded(parent: Node, tag: str, code: str, system: tuple[str, str], display: str = "") -> Node:

@@ -44,16 +44,10 @@ class DocumentWriter:
             doctor = visit.staff.person.name
             number = visit.encounter_id
             if self._random.random() < rates["documents_outpatient"]:
-                self._send(
-                    EMR,
-                    f"MZ{number}",
-                    cda.outpatient_record(f"MZ{number}", visit, identity, doctor),
-                    identity,
-                )
+                node = cda.outpatient_record(f"MZ{number}", visit, identity, doctor)
+                self._send(EMR, f"MZ{number}", node, identity)
                 chosen = lines(self._random, WESTERN)
-                node = cda.prescription(
-                    f"CF{number}", f"RX{number}", visit, identity, doctor, chosen
-                )
+                node = cda.prescription(f"CF{number}", visit, identity, doctor, chosen)
                 self._send(EMR, f"CF{number}", node, identity)
             if self._random.random() < rates["documents_laboratory"]:
                 report = self._diagnostics.bedside(visit)
@@ -85,11 +79,10 @@ class DocumentWriter:
     ) -> None:
         """Township A's hypertension follow-ups of a month."""
         for visit in visits:
-            identity = self._identities.of(visit.person, HYPERTENSION)
+            archive_id = archive_ids[visit.person.number]
+            identity = self._identities.of(visit.person, HYPERTENSION, archive_id)
             doctor = doctors[visit.person.number % len(doctors)]
-            node = cda.hypertension_follow_up(
-                visit, archive_ids[visit.person.number], identity, doctor, doctor.person.name
-            )
+            node = cda.hypertension_follow_up(visit, archive_id, identity, doctor)
             self._send(HYPERTENSION, visit.visit_id, node, identity)
             chance = parameters()["faults"]["row_fault"]
             if visit.systolic and self._random.random() < chance * 2:
@@ -99,19 +92,17 @@ class DocumentWriter:
     def _broken_follow_up(self, visit: FollowUp, node: Node) -> None:
         name = f"{visit.visit_id}X"
         text = serialized(node).replace(visit.visit_id.encode(), name.encode())
-        day = f'<effectiveTime value="{visit.day:%Y%m%d}"/>'.encode()
+        day = f'ime value="{visit.day:%Y%m%d}"/>'.encode()  # of the event and of its author
         turn = self._broken[HYPERTENSION] % 3
         if turn == 0:
-            good = f'value="{visit.systolic}" unit="mmHg"'.encode()
-            alternative = f'unit="mmHg" xsi:type="PQ" value="{visit.systolic}"'.encode()
-            text = text.replace(good, b'value="999" unit="mmHg"')
-            text = text.replace(alternative, b'unit="mmHg" xsi:type="PQ" value="999"')
+            good = f'unit="mmHg" xsi:type="PQ" value="{visit.systolic}"'.encode()
+            text = text.replace(good, b'unit="mmHg" xsi:type="PQ" value="999"')
             kind, reason = "out_of_range", "out_of_range"
         elif turn == 1:
-            text = text.replace(day, b'<effectiveTime value="20260230"/>')
+            text = text.replace(day, b'ime value="20260230"/>')
             kind, reason = "impossible_date", "impossible_date"
         else:
-            text = text.replace(day, b"<effectiveTime/>")
+            text = text.replace(day, b"ime/>")
             kind, reason = "missing_required", "missing_required"
         self._send_broken(HYPERTENSION, name, text, kind, reason)
 
@@ -151,13 +142,17 @@ class DocumentWriter:
         self._files[feed].remove(kind)
         head = b'<?xml version="1.0" encoding="UTF-8"?>\n'
         data, reason = {
-            "malformed": (head + b'<ClinicalDocument xmlns="urn:hl7-org:v3"><title>', "malformed_xml"),
+            "malformed": (
+                head + b'<ClinicalDocument xmlns="urn:hl7-org:v3"><title>', "malformed_xml",
+            ),
             "forbidden": (
                 head + b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///dev/null">]>\n'
                 b'<ClinicalDocument xmlns="urn:hl7-org:v3"><title>&x;</title></ClinicalDocument>',
                 "forbidden_xml",
             ),
-            "unsupported": (head + "<通知><标题>停电通知</标题></通知>".encode(), "unsupported_document"),
+            "unsupported": (
+                head + "<通知><标题>停电通知</标题></通知>".encode(), "unsupported_document",
+            ),
             "empty": (b"", "empty_file"),
         }[kind]  # fmt: skip
         self._broken[feed] += 1

@@ -51,6 +51,5 @@ class DrugLine:
 
 def lines(random: Random, choice: tuple[Drug, ...]) -> list[DrugLine]:
     """One to three different drugs."""
-    return [
-        DrugLine(d, random.randrange(1, 4)) for d in random.sample(choice, random.randrange(1, 4))
-    ]
+    chosen = random.sample(choice, random.randrange(1, 4))
+    return [DrugLine(drug, random.randrange(1, 4)) for drug in chosen]

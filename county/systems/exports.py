@@ -10,7 +10,7 @@ from typing import Any
 from county.illness import FollowUp
 from county.insurance import Settlement
 from county.laboratory import Examination
-from county.organizations import BY_ID, ORGANIZATIONS, Bed, boundary_ring
+from county.organizations import BY_ID, ORGANIZATIONS, Bed, boundary_ring, township_of
 from county.parameters import parameters
 from county.people import Identities, Identity, Person
 from county.services import CareMonth, Encounter, Staff
@@ -33,8 +33,10 @@ class Exports:
         self._identities = identities
         self._random = Random(f"{seed}/exports")
 
-    def _person(self, feed: str, person: Person, values: Values) -> PersonRecord:
-        identity = self._identities.of(person, feed)
+    def _person(
+        self, feed: str, person: Person, values: Values, local_id: str | None = None
+    ) -> PersonRecord:
+        identity = self._identities.of(person, feed, local_id)
         return person_values(person, identity) | values, identity
 
     # care -------------------------------------------------------------------------------------
@@ -152,6 +154,7 @@ class Exports:
                  "result": v.result, "next_day": v.next_day,
                  "staff_id": doctors[v.person.number % len(doctors)].staff_id,
                  "archive_id": archive_ids[v.person.number]},
+                archive_ids[v.person.number],
             )
             for v in visits
         ]  # fmt: skip
@@ -166,6 +169,7 @@ class Exports:
                 {"archive_id": number, "archived": day, "closed": closed,
                  "abo": "12345"[person.number * 31 % 5], "rh": "2" if person.number % 90 else "1",
                  "hypertension": person.hypertension, "diabetes": person.diabetes},
+                number,
             )
             for person, number, day, closed in opened
         ]  # fmt: skip
@@ -193,6 +197,7 @@ class Exports:
                 {"staff_id": s.staff_id, "organization_id": s.organization_id,
                  "category": s.category, "title": s.title or None, "department": s.department,
                  "employed": s.employed, "left": s.left},
+                s.staff_id,
             )
             for members in staff.values()
             for s in members
@@ -244,10 +249,10 @@ class Exports:
         return [
             self._person(
                 feed, p,
-                {"certificate_id": f"SW{p.number:09d}", "organization_id": p.organization_id
-                 if BY_ID[p.organization_id].level == "township" else BY_ID[p.organization_id].parent,
-                 "moment": p.died,
+                {"certificate_id": f"SW{p.number:09d}",
+                 "organization_id": township_of(p.organization_id), "moment": p.died,
                  "cause": self._random.choice(("I63.900", "I21.900", "J44.900", "C34.900"))},
+                f"SW{p.number:09d}",
             )
             for p in dead
         ]  # fmt: skip

@@ -131,16 +131,9 @@ class Hl7Writer:
             pv1[45] = stamp(e.end)
         if fee:
             pv1[47] = money(e.fee) or ""
+        kind = "A" if open_stay else "F"
         diagnoses = [
-            [
-                "DG1",
-                str(n),
-                "",
-                f"{d.code}^{d.name}^I10",
-                "",
-                stamp(moment),
-                "A" if open_stay else "F",
-            ]
+            ["DG1", str(n), "", f"{d.code}^{d.name}^I10", "", stamp(moment), kind]
             for n, d in enumerate(e.diagnoses, 1)
         ]
         header = self._header(code, f"ADT^{trigger}", moment)
@@ -159,8 +152,10 @@ class Hl7Writer:
         obr[7], obr[22], obr[25] = stamp(report.collected), stamp(report.reported), "F"
         results = []
         for n, r in enumerate(report.results, 1):
-            obx = ["OBX", str(n), "NM" if r.is_number else "ST", f"{r.test.code}^{r.test.name}^LN",
-                   "", r.value, r.test.unit.replace("^", ""), r.range, r.flag, "", "", "F"]  # fmt: skip
+            obx = [
+                "OBX", str(n), "NM" if r.is_number else "ST", f"{r.test.code}^{r.test.name}^LN",
+                "", r.value, r.test.unit, r.range, r.flag, "", "", "F",
+            ]  # fmt: skip
             results.append(obx)
         header = self._header(code, "ORU^R01", report.reported)
         return Message(report.reported, [header, pid, pv1, obr, *results], len(results), faults)
@@ -177,8 +172,8 @@ class Hl7Writer:
             by_day.setdefault(day, []).append(message)
         coming = sum(m.rows for m in messages)
         broken = 0
-        folder = f"{feed.split('__')[0]}_{feed.split('__')[1].replace('his', 'adt')}"
-        system = feed.split("__")[1]
+        member, system, _ = feed.split("__")
+        folder = f"{member}_{'adt' if system == 'his' else system}"
         for day in sorted(by_day):
             name = f"{folder}/{system}_{day:%Y%m%d}.hl7"
             texts: list[str] = []
@@ -205,8 +200,11 @@ class Hl7Writer:
 
     def _repeats(self, feed: str, name: str, messages: list[Message]) -> int:
         """Rows of messages that already stand twice in the file."""
-        twice = [f.record for f in self._outbox.faults
-                 if f.feed == feed and f.file == name and f.kind == "duplicate_message"]  # fmt: skip
+        twice = [
+            f.record
+            for f in self._outbox.faults
+            if f.feed == feed and f.file == name and f.kind == "duplicate_message"
+        ]
         return sum(messages[n - 2 - order].rows for order, n in enumerate(twice))
 
     def _extra(

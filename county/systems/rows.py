@@ -29,6 +29,13 @@ def layouts() -> dict[str, dict[str, Any]]:
     return loaded
 
 
+@cache
+def _columns(feed: str) -> dict[str, dict[str, Any]]:
+    """Header to column of a layout; a bare field name is short for `{field: name}`."""
+    columns = layouts()[feed]["columns"]
+    return {h: c if isinstance(c, dict) else {"field": c} for h, c in columns.items()}
+
+
 def money(fen: int | None) -> str | None:
     """Fen as yuan with two decimals."""
     if fen is None:
@@ -69,9 +76,7 @@ class RowWriter:
             records: Field values and, where the row names a person, the identity as sent.
         """
         layout = layouts()[feed]
-        columns = {
-            h: c if isinstance(c, dict) else {"field": c} for h, c in layout["columns"].items()
-        }
+        columns = _columns(feed)
         random = self._randoms.setdefault(feed, Random(f"{self._seed}/{feed}"))
         rates = parameters()["faults"]
         sheet = Sheet(feed, list(columns), {h for h, c in columns.items() if c.get("number")})

@@ -50,11 +50,8 @@ class TableWriter:
         if kind == "empty":
             broken, again, reason = b"", _suffixed(name, "_空"), "empty_file"
         elif kind == "malformed":
-            broken, again, reason = (
-                data[: len(data) // 3],
-                _suffixed(name, "_断"),
-                "malformed_table",
-            )
+            broken, again = data[: len(data) // 3], _suffixed(name, "_断")
+            reason = "malformed_table"
         else:
             utf8 = layouts()[feed]["encoding"] == "utf-8-sig"
             text = "编码错误的文件,请重新导出\r\n"
