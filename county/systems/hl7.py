@@ -284,7 +284,8 @@ class Hl7Writer:
         name = f"{stem}_{kind}.hl7"
         self._outbox.write(name, data)
         self._outbox.book(feed, quarantined=1)
-        self._outbox.plant(feed, name, 0, "file", f"{kind}_file", "quarantined", reason)
+        record = int(kind in ("truncated", "wrong_encoding"))  # these begin as a message
+        self._outbox.plant(feed, name, record, "file", f"{kind}_file", "quarantined", reason)
 
     @staticmethod
     def _unreadable(text: str) -> bytes:
