@@ -55,11 +55,11 @@ def people(
     A person is known within a member by the local number, else by ID number, card, insurance
     number, else by name, birth date and phone together. A record that names nobody has no link.
     """
-    position = [FILE, RECORD, ITEM]
-    block = source.select(*position, *(_field(n, fields).alias(n) for n in _NAMES))
-    blocks = block.unique(subset=list(_NAMES), maintain_order=True).drop(position)
-    blocks = blocks.with_columns(pl.col("id_number").str.to_uppercase())
-    blocks = blocks.with_columns(row_digests(blocks))
+    block = source.select(*(_field(n, fields).alias(n) for n in _NAMES))
+    run = _runs(block)
+    first = run.is_first_distinct()
+    blocks = block.filter(first).with_columns(pl.col("id_number").str.to_uppercase())
+    blocks = blocks.with_columns(row_digests(blocks), run.filter(first).alias("_run"))
     valid = blocks.select(valid_id_number(pl.col("id_number")).fill_null(False)).to_series()
     compact = contract.format in COMPACT_FORMATS
     birth = fields.get("birth_date")
@@ -85,18 +85,21 @@ def people(
         vault.tokens("phone", blocks["phone"]).alias("phone_token"),
         "sex_code", "sex_code_raw", "birth_date", "has_valid_id_number", "row_digest",
     )  # fmt: skip
+    runs = pl.DataFrame({"_run": blocks["_run"], "source_person_id": rows["source_person_id"]})
+    links = source.select(FILE, RECORD, ITEM, run.alias("_run")).join(runs, on="_run", how="left")
     named = rows["source_person_id"].is_not_null()
     sealed = blocks.select(*SEALED, "row_digest").with_columns(rows["source_person_id"])
-    keyed = blocks.select("row_digest").with_columns(rows["source_person_id"])
-    digests = row_digests(
-        block.select(*_NAMES).with_columns(pl.col("id_number").str.to_uppercase())
+    return People(
+        links.drop("_run"),
+        rows.filter(named).unique("row_digest", maintain_order=True),
+        sealed.filter(named).unique("row_digest", maintain_order=True),
     )
-    links = (
-        block.select(position)
-        .with_columns(digests)
-        .join(keyed.filter(named).unique("row_digest"), on="row_digest", how="left")
-    )
-    return People(links.drop("row_digest"), rows.filter(named), sealed.filter(named))
+
+
+def _runs(block: pl.DataFrame) -> pl.Series:
+    """A number for each run of equal person blocks: the items of one message share theirs."""
+    changed = pl.any_horizontal(pl.col(n).ne_missing(pl.col(n).shift()) for n in _NAMES)
+    return block.select(changed.fill_null(True).cum_sum().alias("_run")).to_series()
 
 
 _NAMES = (*SEALED, "sex_code", "birth_date")
