@@ -28,7 +28,7 @@ def write_samples(folder: Path) -> list[Path]:
         out = Path(scratch) / "county"
         build_county(RESIDENTS, MONTHS, SEED, out)
         faults = pl.read_parquet(out / "answer_key" / "faults.parquet")
-        unclean = pl.col("outcome").is_in(["quarantined", "duplicate"])
+        unclean = (pl.col("outcome") == "quarantined") | (pl.col("kind") == "duplicate_file")
         broken = set(faults.filter(unclean)["file"])
         for feed, contract in load_contracts().items():
             files = [
