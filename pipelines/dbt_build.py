@@ -70,12 +70,16 @@ def build(select: str | None = None) -> BuildSummary:
 
 def invoke(arguments: list[str], callbacks: list[Any] | None = None) -> Any:
     """One dbt invocation in this process; its output goes to the log file, not the screen."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     log = Path(os.environ["DBT_LOG_PATH"]) / "dbt_console.log"
     command = [*arguments, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-    with log.open("a") as stream, contextlib.redirect_stdout(stream):
-        return dbtRunner(callbacks=callbacks or []).invoke(command)
+    try:
+        with log.open("a") as stream, contextlib.redirect_stdout(stream):
+            return dbtRunner(callbacks=callbacks or []).invoke(command)
+    finally:  # dbt keeps the file open, and nobody else in this process could read it
+        DuckDBConnectionManager.close_all_connections()
 
 
 def _node_count() -> int:
