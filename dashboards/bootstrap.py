@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import translations
 import yaml
 from compile_assets import compile_bundle
 from home import DASHBOARDS, secret_key, superset_home, warehouse
-
-import translations
 
 
 def published_organizations() -> list[tuple[str, str]]:
@@ -85,12 +84,11 @@ def apply(organizations: list[tuple[str, str]]) -> None:
 
     app = create_app()
     with app.app_context():
+        import security
         import superset
         from flask import g
         from flask_migrate import upgrade
         from superset import security_manager as manager
-
-        import security
 
         upgrade(directory=str(Path(superset.__file__).parent / "migrations"))
         app.appbuilder.add_permissions(update_perms=True)

@@ -78,6 +78,8 @@ def line(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
     groups = [chart["by"]] if "by" in chart else []
     params = {
         "x_axis": chart["x"],
+        "x_axis_sort": chart["x"],
+        "x_axis_sort_asc": True,
         "time_grain_sqla": "P1M",
         "metrics": chart["metrics"],
         "groupby": groups,
@@ -91,7 +93,6 @@ def line(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
         "rich_tooltip": True,
         "tooltipTimeFormat": "%Y年%-m月",
         "x_axis_time_format": MONTH_FORMAT,
-        "xAxisLabelInterval": "0",
         "y_axis_format": _format(chart, dataset),
         "truncateYAxis": bool(chart.get("zoomed", False)),
         "y_axis_bounds": [None, None],

@@ -1,7 +1,8 @@
 """Compiles assets/ (our compact YAML) into the bundle that Superset imports.
 
-Belongs here: ids, files of the bundle, query contexts, dashboard positions and filters.
-Does not belong here: looks of a kind of chart (chart_kinds.py), SQL of metrics (metrics.py).
+Belongs here: files of the bundle, query contexts.
+Does not belong here: looks of a kind of chart (chart_kinds.py), SQL of metrics (metrics.py), pages
+(layout.py).
 
     python dashboards/compile_assets.py FOLDER     writes the bundle to look at it
 """
@@ -10,58 +11,33 @@ from __future__ import annotations
 
 import json
 import sys
-import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from chart_kinds import COLOUR_SCHEME, KINDS, Kind
+from asset_files import AssetError, Assets, column_labels, read_assets, stable_id
+from chart_kinds import KINDS, Kind
+from layout import compile_dashboard
 from metrics import metric_sql
 
-ASSETS = Path(__file__).resolve().parent / "assets"
-NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "cockpit.yigong")
 DATABASE_NAME = "县域医共体数据湖仓"
 METRIC_KEYS = {"label", "format", "sql", "sum", "ratio", "only", "blank_when"}
 TYPES = {"text": "VARCHAR", "date": "DATE", "number": "DOUBLE", "boolean": "BOOLEAN"}
 
 
-class AssetError(ValueError):
-    """An asset file refers to something that is not there."""
-
-
-@dataclass(frozen=True)
-class Assets:
-    """The compact files as read: file stem to content."""
-
-    datasets: dict[str, dict[str, Any]]
-    charts: dict[str, dict[str, Any]]
-    layouts: dict[str, dict[str, Any]]
-    css: str
-
-
-def stable_id(kind: str, name: str) -> str:
-    """The same uuid for the same asset on every site and every start."""
-    return str(uuid.uuid5(NAMESPACE, f"{kind}/{name}"))
-
-
-def read_assets(folder: Path = ASSETS) -> Assets:
-    """Read every asset file under a folder."""
-
-    def read(paths: list[Path]) -> dict[str, dict[str, Any]]:
-        return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
-
-    return Assets(
-        datasets=read(sorted(folder.glob("datasets/*.yml"))),
-        charts=read(sorted(folder.glob("charts/*.yml"))),
-        layouts=read(sorted(folder.glob("*.yml"))),
-        css=(folder / "cockpit.css").read_text(encoding="utf-8"),
-    )
-
-
-def column_labels(dataset: dict[str, Any]) -> dict[str, str]:
-    """Column name to Chinese label, in the order of the file."""
-    return {name: label for group in dataset["columns"].values() for name, label in group.items()}
+def _column(name: str, label: str, kind: str, expression: str | None = None) -> dict[str, Any]:
+    return {
+        "column_name": name,
+        "verbose_name": label,
+        "type": "TIMESTAMP" if name.endswith("_at") else TYPES[kind],
+        "is_dttm": kind == "date",
+        "is_active": True,
+        "groupby": True,
+        "filterable": True,
+        "expression": expression,
+        "description": None,
+        "python_date_format": None,
+    }
 
 
 def compile_database() -> dict[str, Any]:
@@ -85,20 +61,12 @@ def compile_database() -> dict[str, Any]:
 def compile_dataset(table: str, dataset: dict[str, Any]) -> dict[str, Any]:
     """One physical table with its Chinese labels and metrics."""
     columns = [
-        {
-            "column_name": name,
-            "verbose_name": label,
-            "type": "TIMESTAMP" if name.endswith("_at") else TYPES[group],
-            "is_dttm": group == "date",
-            "is_active": True,
-            "groupby": True,
-            "filterable": True,
-            "expression": None,
-            "description": None,
-            "python_date_format": None,
-        }
-        for group, names in dataset["columns"].items()
+        _column(name, label, kind)
+        for kind, names in dataset["columns"].items()
         for name, label in names.items()
+    ] + [
+        _column(name, item["label"], "text", item["sql"])
+        for name, item in dataset.get("computed", {}).items()
     ]
     metrics = [
         {
@@ -114,7 +82,9 @@ def compile_dataset(table: str, dataset: dict[str, Any]) -> dict[str, Any]:
         }
         for name, metric in dataset["metrics"].items()
     ]
-    if unknown := [name for name, metric in dataset["metrics"].items() if set(metric) - METRIC_KEYS]:
+    if unknown := [
+        name for name, metric in dataset["metrics"].items() if set(metric) - METRIC_KEYS
+    ]:
         raise AssetError(f"dataset {table}: unknown keys in metrics {unknown}")
     return {
         "table_name": table,
@@ -166,9 +136,7 @@ def _adhoc_filters(chart: dict[str, Any], dataset: dict[str, Any]) -> list[dict[
         )
     for clause, key in (("WHERE", "where_sql"), ("HAVING", "having")):
         if key in chart:
-            filters.append(
-                {"clause": clause, "expressionType": "SQL", "sqlExpression": chart[key]}
-            )
+            filters.append({"clause": clause, "expressionType": "SQL", "sqlExpression": chart[key]})
     return filters
 
 
@@ -240,123 +208,6 @@ def compile_chart(name: str, chart: dict[str, Any], assets: Assets) -> dict[str,
         "uuid": stable_id("chart", name),
         "version": "1.0.0",
         "dataset_uuid": stable_id("dataset", chart["dataset"]),
-    }
-
-
-def _position(name: str, layout: dict[str, Any], assets: Assets) -> dict[str, Any]:
-    numbers = {chart: number for number, chart in enumerate(sorted(assets.charts), start=1)}
-    grid: dict[str, Any] = {
-        "type": "GRID",
-        "id": "GRID_ID",
-        "children": [],
-        "parents": ["ROOT_ID"],
-    }
-    position: dict[str, Any] = {
-        "DASHBOARD_VERSION_KEY": "v2",
-        "ROOT_ID": {"type": "ROOT", "id": "ROOT_ID", "children": ["GRID_ID"]},
-        "GRID_ID": grid,
-        "HEADER_ID": {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": layout["title"]}},
-    }
-    for index, row in enumerate(layout["rows"]):
-        row_id = f"ROW-{index}"
-        parents = ["ROOT_ID", "GRID_ID", row_id]
-        children = []
-        for cell in row["cells"]:
-            size = {"width": cell["width"], "height": row["height"]}
-            if "text" in cell:
-                cell_id = f"MARKDOWN-{cell['text']}"
-                meta = {"code": layout["texts"][cell["text"]], **size}
-                kind = "MARKDOWN"
-            else:
-                chart = cell["chart"]
-                if chart not in assets.charts:
-                    raise AssetError(f"layout {name}: no chart {chart}")
-                cell_id, kind = f"CHART-{chart}", "CHART"
-                meta = {
-                    "chartId": numbers[chart],
-                    "uuid": stable_id("chart", chart),
-                    "sliceName": assets.charts[chart]["title"],
-                    **size,
-                }
-            children.append(cell_id)
-            position[cell_id] = {
-                "type": kind,
-                "id": cell_id,
-                "children": [],
-                "parents": parents,
-                "meta": meta,
-            }
-        grid["children"].append(row_id)
-        position[row_id] = {
-            "type": "ROW",
-            "id": row_id,
-            "children": children,
-            "parents": parents[:2],
-            "meta": {"background": "BACKGROUND_TRANSPARENT"},
-        }
-    return position
-
-
-def _native_filter(item: dict[str, Any]) -> dict[str, Any]:
-    select = item["kind"] == "select"
-    target: dict[str, Any] = {}
-    if select:
-        target = {
-            "column": {"name": item["column"]},
-            "datasetUuid": stable_id("dataset", item["dataset"]),
-        }
-    return {
-        "id": f"NATIVE_FILTER-{item['key']}",
-        "type": "NATIVE_FILTER",
-        "filterType": "filter_select" if select else "filter_time",
-        "name": item["name"],
-        "description": "",
-        "targets": [target],
-        "controlValues": {
-            "enableEmptyFilter": False,
-            "defaultToFirstItem": False,
-            "multiSelect": True,
-            "searchAllOptions": False,
-            "inverseSelection": False,
-        }
-        if select
-        else {"enableEmptyFilter": False},
-        "defaultDataMask": {"extraFormData": {}, "filterState": {}, "ownState": {}},
-        "cascadeParentIds": [f"NATIVE_FILTER-{item['after']}"] if "after" in item else [],
-        "scope": {"rootPath": ["ROOT_ID"], "excluded": []},
-    }
-
-
-def compile_dashboard(name: str, layout: dict[str, Any], assets: Assets) -> dict[str, Any]:
-    """One dashboard page from its layout file."""
-    return {
-        "dashboard_title": layout["title"],
-        "description": None,
-        "css": assets.css,
-        "slug": layout["slug"],
-        "certified_by": "",
-        "certification_details": "",
-        "published": True,
-        "uuid": stable_id("dashboard", name),
-        "position": _position(name, layout, assets),
-        "metadata": {
-            "color_scheme": COLOUR_SCHEME,
-            "refresh_frequency": 0,
-            "cross_filters_enabled": True,
-            "filter_bar_orientation": "HORIZONTAL",
-            "chart_configuration": {},
-            "global_chart_configuration": {
-                "scope": {"rootPath": ["ROOT_ID"], "excluded": []},
-                "chartsInScope": [],
-            },
-            "shared_label_colors": [],
-            "label_colors": layout.get("colours", {}),
-            "expanded_slices": {},
-            "timed_refresh_immune_slices": [],
-            "default_filters": "{}",
-            "native_filter_configuration": [_native_filter(item) for item in layout["filters"]],
-        },
-        "version": "1.0.0",
     }
 
 

@@ -33,7 +33,9 @@ def read_roles(path: Path = DASHBOARDS / "roles.yml") -> dict[str, Any]:
     return content
 
 
-def institution_roles(roles: dict[str, Any], organizations: list[tuple[str, str]]) -> dict[str, str]:
+def institution_roles(
+    roles: dict[str, Any], organizations: list[tuple[str, str]]
+) -> dict[str, str]:
     """Role name to row clause, for every organization (id, level) that gets a role of its own."""
     template = roles["institution_roles"]
     return {

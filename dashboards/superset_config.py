@@ -1,4 +1,4 @@
-"""Superset settings of the cockpit; everything that differs between sites comes from the environment.
+"""Superset settings of the cockpit; what differs between sites comes from the environment.
 
 Belongs here: settings that Superset reads. Does not belong here: assets, roles, accounts.
 
@@ -127,7 +127,7 @@ FEATURE_FLAGS = {
 DUCKDB_CONFIG = {"enable_external_access": "false", "lock_configuration": "true"}
 
 
-def DB_CONNECTION_MUTATOR(  # noqa: N802  Superset's name
+def DB_CONNECTION_MUTATOR(
     uri: URL, params: dict[str, Any], *_context: Any
 ) -> tuple[URL, dict[str, Any]]:
     """Open the version that is current now, read only, with one identical configuration."""
@@ -178,7 +178,7 @@ RATELIMIT_ENABLED = True
 RATELIMIT_STORAGE_URI = os.environ.get("RATELIMIT_STORAGE_URI", "memory://")
 
 
-def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802  Superset's name
+def FLASK_APP_MUTATOR(app: Flask) -> None:
     """Throttle login posts: AUTH_RATE_LIMIT covers only the page, not what it posts to."""
     limiter = app.appbuilder.sm.limiter
     for endpoint in ("AuthDBView.login", "SupersetAuthView.login", "SecurityApi.login"):

@@ -1,0 +1,119 @@
+"""The real cockpit for the tests: Superset on a free port over a fixture county, and a browser.
+
+YIGONG_TEST_HOME, when set, is a data home whose published county is used instead of the fixture;
+nothing is written into it. Without the Superset environment or Chromium the tests skip with a
+reason; under CI=true they fail.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.dashboards import warehouse
+from tests.dashboards.running_cockpit import DASHBOARDS, PYTHON, Cockpit
+
+CHROMIUM = Path(os.environ.get("YIGONG_CHROMIUM", "/usr/bin/chromium"))
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+sys.path.insert(0, str(DASHBOARDS))  # its files import each other by their plain names
+
+
+def need(path: Path, what: str) -> None:
+    """Skip with a reason when something is not installed; under CI that is a failure."""
+    if path.exists():
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing: {path.name}")
+    pytest.skip(f"{what} is not installed")
+
+
+@pytest.fixture(scope="session")
+def cockpit_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data home with a published county."""
+    home = tmp_path_factory.mktemp("cockpit")
+    if given := os.environ.get("YIGONG_TEST_HOME"):
+        (home / "published").symlink_to(Path(given).resolve() / "published")
+    else:
+        warehouse.write_warehouse(home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def warehouse_file(cockpit_home: Path) -> Path:
+    """The published DuckDB file."""
+    return (cockpit_home / "published" / "current" / "county.duckdb").resolve()
+
+
+@pytest.fixture(scope="session")
+def county(warehouse_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-only connection to the published county."""
+    with duckdb.connect(str(warehouse_file), read_only=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def cockpit(cockpit_home: Path) -> Iterator[Cockpit]:
+    """The real cockpit on a free port of this machine."""
+    need(PYTHON, "the Superset environment dashboards/.venv")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    running = Cockpit(f"http://127.0.0.1:{port}", cockpit_home, port)
+    try:
+        started = running.run("start")
+        assert started.returncode == 0, (started.stdout + started.stderr)[-3000:]
+        yield running
+    finally:
+        running.run("stop")
+
+
+@pytest.fixture(scope="session")
+def chart_ids(cockpit: Cockpit) -> dict[str, int]:
+    """Chart id by the uuid that the bundle gives it."""
+    response = cockpit.login("admin").request(
+        "GET", "/api/v1/chart/?q=(columns:!(id,uuid),page_size:100)"
+    )
+    return {item["uuid"]: item["id"] for item in response.json()["result"]}
+
+
+@pytest.fixture(scope="session")
+def dataset_ids(cockpit: Cockpit) -> dict[str, int]:
+    """Dataset id by table name."""
+    response = cockpit.login("admin").request(
+        "GET", "/api/v1/dataset/?q=(columns:!(id,table_name),page_size:100)"
+    )
+    return {item["table_name"]: item["id"] for item in response.json()["result"]}
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Headless Chromium with an empty profile."""
+    need(CHROMIUM, "Chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path_factory.mktemp("profile")),
+            executable_path=str(CHROMIUM),
+            headless=True,
+            args=CHROMIUM_OPTIONS,
+            viewport={"width": 1680, "height": 1000},
+            locale="zh-CN",
+        )
+        yield context
+        context.close()
