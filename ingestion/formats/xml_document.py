@@ -15,7 +15,6 @@ DECLARATION = re.compile(rb"<!\s*(?:ENTITY|DOCTYPE[^>\[]*\[)")
 DOCTYPE = re.compile(rb"<!DOCTYPE")
 COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 PROLOGUE_BYTES = 1 << 16
-TRUNCATED = ("Premature end of data", "EndTag: '</' not found", "Couldn't find end of Start Tag")
 
 
 def parse_xml(
@@ -28,8 +27,8 @@ def parse_xml(
         encoding: Overrides what the document says of itself.
 
     Returns:
-        The root and no defect, or no root and `forbidden_xml`, `truncated`, `wrong_encoding`,
-        `malformed_xml`, `file_too_large` or `empty_file` with the line where it broke.
+        The root and no defect, or no root and `forbidden_xml`, `wrong_encoding`, `malformed_xml`,
+        `file_too_large` or `empty_file` with the line where it broke.
     """
     if not data.strip():
         return None, ("empty_file", "")
@@ -73,8 +72,6 @@ def _reason(error: etree.XMLSyntaxError) -> str:
         return "wrong_encoding" if "encoding" in text or "UTF-8" in text else "malformed_xml"
     if "ncoding" in text or "input conversion failed" in text:
         return "wrong_encoding"
-    if any(sign in text for sign in TRUNCATED):
-        return "truncated"
     if "ntity" in text and "not defined" in text:
         return "forbidden_xml"
     return "malformed_xml"

@@ -52,6 +52,12 @@ def _peer_values(message: Message) -> dict[Place, str]:
     return found
 
 
+def _same(mine: str | None, theirs: str | None) -> bool:
+    """Equal but for what hl7apy tidies: blanks at the ends, leading zeros of set ids."""
+    mine, theirs = (mine or "").strip(), (theirs or "").strip()
+    return mine == theirs or (mine.isdigit() and theirs.isdigit() and int(mine) == int(theirs))
+
+
 @pytest.mark.slow
 def test_components_agree_with_hl7apy_over_the_corpus(samples: Callable[..., Path]) -> None:
     root = samples("hl7v2")
@@ -81,7 +87,9 @@ def test_components_agree_with_hl7apy_over_the_corpus(samples: Callable[..., Pat
         for segment, _, number, component in values:
             wanted[segment].add(f"{segment}-{number}.{component}")
     requests = {name: Request(name, tuple(sorted(paths))) for name, paths in wanted.items()}
-    tables = read_tables(files, requests).tables
+    parsed = read_tables(files, requests)
+    tables = parsed.tables
+    refused = {(p.file, p.record) for p in parsed.problems if p.code == "malformed_message"}
     ours = {
         (row["_file"], row["_record"], name, row["_item"]): row
         for name, table in tables.items()
@@ -96,7 +104,9 @@ def test_components_agree_with_hl7apy_over_the_corpus(samples: Callable[..., Pat
             if theirs and escapes[file, record] in theirs:
                 continue  # hl7apy keeps escape sequences, we replace them
             compared += 1
-            if mine != theirs:
+            if row is None and (file, record) in refused:
+                continue  # a line without separator: a segment to the peer, a problem to us
+            if not _same(mine, theirs):
                 differing.append((files[file].name, record, f"{segment}-{number}.{component}"))
     assert len(peers) > 0.9 * len(taken), "the peer read too little to compare"
     assert compared > 50_000

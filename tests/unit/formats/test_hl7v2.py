@@ -154,7 +154,7 @@ def test_bytes_that_fit_no_charset_are_refused() -> None:
         (b"MSH|^~\\&|a|b", "malformed_message"),
         (b"\xff\xfeM", "wrong_encoding"),
         (b"<ADT_A01/>", "unsupported_document"),
-        (b"<ADT_A01>", "truncated"),
+        (b"<ADT_A01>", "malformed_xml"),
     ],
 )
 def test_what_is_no_message_is_named(data: bytes, code: str) -> None:
