@@ -247,7 +247,8 @@ def write_people(
     strings: set[tuple[str, str]] = set()
     for p in people:
         strings |= {("name", p.name), ("id_number", p.id_number), ("phone", p.phone),
-                    ("address", p.address), ("health_card", p.health_card)}  # fmt: skip
+                    ("address", p.address), ("address", p.house_number),
+                    ("health_card", p.health_card)}  # fmt: skip
         if p.insurance_number:
             strings.add(("insurance_number", p.insurance_number))
     for _, _, identity in sent:
