@@ -7,12 +7,15 @@ published; 4 the ledger does not balance; 5 nothing is published yet; 6 a model 
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines import console
 from pipelines.settings import PROJECT, home, prepare_environment
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="输出 JSON，供脚本使用")]
 
@@ -86,13 +89,13 @@ def county(
     with console.progress_bars():
         summary = build_county(residents, months, seed, out, progress=None if json else advance)
     facts = {
-        "out": str(out), "files": summary.files, "bytes": summary.bytes, "digest": summary.digest,
+        "out": str(out), "files": summary.files, "bytes": summary.size, "digest": summary.digest,
     }  # fmt: skip
     if json:
         console.print_json(facts)
     else:
         console.console.print(
-            f"示范县：{summary.files} 个文件，{summary.bytes / 1e6:.1f} MB，"
+            f"示范县：{summary.files} 个文件，{summary.size / 1e6:.1f} MB，"
             f"摘要 {summary.digest[:16]}"
         )
 
@@ -130,9 +133,10 @@ def ingest(
     """只接入：把收件目录里等待的文件收进青铜层与白银层，并记账。"""
     from pipelines import steps
     from pipelines.run import require_balance
+    from pipelines.site import contracts
 
     lake = _lake()
-    unknown = set(feed or ()) - set(steps.contracts(lake))
+    unknown = set(feed or ()) - set(contracts(lake.home))
     if unknown:
         raise ValueError(f"没有这些数据源的契约：{', '.join(sorted(unknown))}")
     with console.progress_bars():
@@ -328,7 +332,7 @@ def serve(
     raise typer.Exit(subprocess.call(command, cwd=PROJECT))
 
 
-def _lake():  # type: ignore[no-untyped-def]
+def _lake() -> "Lake":
     from ingestion.lake import Lake
 
     return Lake.open(home())

@@ -19,9 +19,10 @@ from pipelines.assets.feeds import (  # noqa: E402
 from pipelines.assets.models import dbt, model_assets, published_asset  # noqa: E402
 from pipelines.checks import check_definitions  # noqa: E402
 from pipelines.settings import home  # noqa: E402
+from pipelines.site import contracts  # noqa: E402
 
 _LAKE = Lake.open(home())
-_CONTRACTS = steps.contracts(_LAKE)
+_CONTRACTS = contracts(_LAKE.home)
 steps.refresh_reference(_LAKE)
 _MODELS = model_assets()
 _KEYS = {key.path[-1]: key for key in _MODELS.keys}

@@ -62,10 +62,10 @@ def replay(feed: FeedOption = None, json: JsonFlag = False) -> None:
     from ingestion.ledger import Ledger
     from ingestion.quarantine import replay as replay_feed
     from ingestion.vault import Vault
-    from pipelines.steps import contracts
+    from pipelines.site import contracts
 
     lake = Lake.open(home())
-    known = contracts(lake)
+    known = contracts(lake.home)
     if feed and feed not in known:
         raise ValueError(f"没有数据源 {feed} 的契约")
     rows = []

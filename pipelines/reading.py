@@ -9,9 +9,9 @@ import duckdb
 
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
-from pipelines.steps import contracts
+from pipelines.site import contracts, indicator_systems
 from standards import catalogue
-from standards.catalogue import CONFIDENCE_NAME, STATE_NAME, IndicatorSystem
+from standards.catalogue import CONFIDENCE_NAME, STATE_NAME
 
 
 class NothingPublished(RuntimeError):
@@ -26,7 +26,7 @@ def status(lake: Lake) -> dict[str, Any]:
     with Ledger(lake.home) as ledger:
         totals, balanced = ledger.feeds(), ledger.balanced()
     feeds = []
-    for feed, contract in contracts(lake).items():
+    for feed, contract in contracts(lake.home).items():
         row = totals.get(feed)
         feeds.append(
             {
@@ -96,7 +96,7 @@ def indicators(
         )
     known = {
         (indicator.id, indicator.definition_version): (found, indicator)
-        for found in load_systems(lake.home)
+        for found in indicator_systems(lake.home)
         for indicator in found.indicators
     }
     result = []
@@ -128,12 +128,6 @@ def indicators(
     return result
 
 
-def load_systems(home: Path) -> list[IndicatorSystem]:
-    """The project's evaluation systems and, after them, those a site keeps in its own lake."""
-    own = home / "indicators"
-    return [*catalogue.load_systems(), *(catalogue.load_systems(own) if own.is_dir() else [])]
-
-
 def periods(lake: Lake) -> list[str]:
     with analysis(lake) as connection:
         found = rows(connection, "select distinct period from indicator_value order by period")
@@ -146,7 +140,7 @@ def evidence(lake: Lake, *, indicator: str, organization: str, period: str) -> d
     Raises:
         ValueError: no such indicator, or it has no value for the organization and period.
     """
-    wanted = [i for s in load_systems(lake.home) for i in s.indicators if i.id == indicator]
+    wanted = [i for s in indicator_systems(lake.home) for i in s.indicators if i.id == indicator]
     if not wanted:
         raise ValueError(f"没有指标 {indicator}")
     place = {"indicator": indicator, "organization": organization, "period": period}

@@ -7,6 +7,7 @@ paying its start-up for every asset. The flood of the tools' logs goes to a file
 import logging
 from pathlib import Path
 
+from expectations.runner import CheckOutcome
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from pipelines import dbt_build, publish, steps
@@ -43,7 +44,7 @@ def require_balance(lake: Lake) -> None:
             raise LedgerOutOfBalance("台账不平：received ≠ accepted + quarantined + duplicate")
 
 
-def build_and_check(lake: Lake) -> list[steps.CheckOutcome]:
+def build_and_check(lake: Lake) -> list[CheckOutcome]:
     """Build everything, then hold libraries and marts to their suites.
 
     Raises:
@@ -56,7 +57,7 @@ def build_and_check(lake: Lake) -> list[steps.CheckOutcome]:
     return outcomes
 
 
-def publish_checked(lake: Lake, outcomes: list[steps.CheckOutcome]) -> int:
+def publish_checked(lake: Lake, outcomes: list[CheckOutcome]) -> int:
     """Publish what has passed; the counts of checks go with it."""
     quality = {
         "passed": sum(o.passed for o in outcomes),

@@ -9,13 +9,13 @@ import polars as pl
 from expectations.runner import CheckOutcome, run_suites
 from expectations.suite import Layer, suites
 from identity.store import LinkRun, update_links
-from ingestion.contract import Contract, load_contracts
 from ingestion.entity import ZONE, entities
 from ingestion.ingest import FeedRun, ingest_feed
 from ingestion.lake import Lake, write_parquet
 from ingestion.ledger import Ledger
 from ingestion.vault import Vault
 from pipelines.progress import Step, report
+from pipelines.site import contracts, indicator_systems
 from standards.export import export_reference
 
 
@@ -37,28 +37,11 @@ def describe(outcome: CheckOutcome) -> str:
     )
 
 
-def contract_directory(lake: Lake) -> list[Path]:
-    """Contracts of the project and, beside them, those a site keeps in its own lake."""
-    from ingestion.contract import CONTRACT_DIR
-
-    return [CONTRACT_DIR, lake.home / "contracts"]
-
-
-def contracts(lake: Lake) -> dict[str, Contract]:
-    found: dict[str, Contract] = {}
-    for directory in contract_directory(lake):
-        for feed, contract in load_contracts(directory).items():
-            if feed in found:
-                raise ValueError(f"feed {feed} is defined twice")
-            found[feed] = contract
-    return dict(sorted(found.items()))
-
-
 def ingest(
     lake: Lake, *, feeds: Sequence[str] | None = None, inbox: Path | None = None
 ) -> list[FeedRun]:
     """Take what waits for the named feeds, or for all of them."""
-    known = contracts(lake)
+    known = contracts(lake.home)
     chosen = [known[f] for f in feeds] if feeds else list(known.values())
     runs = []
     with Vault(lake.home) as vault, Ledger(lake.home) as ledger:
@@ -79,8 +62,8 @@ def link_persons(lake: Lake) -> LinkRun:
 
 def refresh_reference(lake: Lake) -> None:
     """Write what dbt reads beside silver: catalogue, codes, feeds and the ledger's totals."""
-    known = contracts(lake)
-    export_reference(lake.home, known, entities())
+    known = contracts(lake.home)
+    export_reference(lake.home, known, entities(), indicator_systems(lake.home))
     with Ledger(lake.home) as ledger:
         totals = ledger.feeds()
     rows = []
@@ -89,7 +72,7 @@ def refresh_reference(lake: Lake) -> None:
         counts = [int(row[c]) if row else 0 for c in _COUNTS]
         times = [row[c] if row else None for c in ("first_received_at", "last_received_at")]
         rows.append((feed, contract.member, *counts, *times))
-    schema = {"feed": pl.String(), "member_id": pl.String()}
+    schema: dict[str, pl.DataType] = {"feed": pl.String(), "member_id": pl.String()}
     schema |= dict.fromkeys(_COUNTS, pl.Int64())
     schema |= dict.fromkeys(("first_received_at", "last_received_at"), pl.String())
     frame = pl.DataFrame(rows, schema=schema, orient="row").with_columns(

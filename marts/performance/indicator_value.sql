@@ -189,9 +189,12 @@ indicator_value as (
         period,
         period_kind,
         period_start,
-        case when state <> 'suppressed' then cast(numerator as decimal(18, 2)) end as numerator,
-        case when state <> 'suppressed' then cast(denominator as decimal(18, 2)) end
-            as denominator,
+        case
+            when state not in ('suppressed', 'no_feed') then cast(numerator as decimal(18, 2))
+        end as numerator,
+        case
+            when state not in ('suppressed', 'no_feed') then cast(denominator as decimal(18, 2))
+        end as denominator,
         case
             when state in ('ok', 'below_quality_floor') and denominator > 0
                 then cast(numerator as double) / cast(denominator as double)

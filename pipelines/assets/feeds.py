@@ -23,7 +23,7 @@ def feed_asset(contract: Contract) -> dg.AssetsDefinition:
         tags={"member": contract.member, "format": contract.format},
         kinds={"parquet"},
     )
-    def take() -> dg.MaterializeResult:
+    def take() -> dg.MaterializeResult[None]:
         started = time.monotonic()
         (taken,) = steps.ingest(_lake(), feeds=[contract.feed])
         count = taken.count
@@ -61,7 +61,7 @@ def silver_assets(contracts: dict[str, Contract]) -> dg.AssetsDefinition:
     ]
 
     @dg.multi_asset(specs=specs, name="silver_entities")
-    def silver_entities() -> Iterator[dg.MaterializeResult]:
+    def silver_entities() -> Iterator[dg.MaterializeResult[None]]:
         import polars as pl
 
         lake = _lake()
@@ -88,7 +88,7 @@ def _fills(contract: Contract, entity: str) -> bool:
     deps=[["silver", name] for name in entities()],
     kinds={"parquet"},
 )
-def reference() -> dg.MaterializeResult:
+def reference() -> dg.MaterializeResult[None]:
     lake = _lake()
     run.require_balance(lake)
     steps.refresh_reference(lake)
@@ -111,7 +111,7 @@ def reference() -> dg.MaterializeResult:
     deps=[["silver", "source_person"]],
     kinds={"parquet"},
 )
-def person_link() -> dg.MaterializeResult:
+def person_link() -> dg.MaterializeResult[None]:
     linked = steps.link_persons(_lake())
     return dg.MaterializeResult(
         metadata={

@@ -76,7 +76,7 @@ def published_asset(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
         deps=marts,
         kinds={"duckdb"},
     )
-    def published() -> dg.MaterializeResult:
+    def published() -> dg.MaterializeResult[None]:
         lake = Lake.open(home())
         version = publish.publish(lake, dbt_build.manifest(), quality={})
         return dg.MaterializeResult(metadata={"version": version})
