@@ -92,7 +92,7 @@ class Outbox:
         `coming` rows, `broken` of them broken, are on their way and not booked yet.
         """
         counts = self.counts.get(feed, Counts())
-        ceiling = parameters()["faults"]["quarantined_ceiling"]
+        ceiling = float(parameters()["faults"]["quarantined_ceiling"])
         return counts.quarantined + broken + 1 <= ceiling * (counts.received + coming)
 
     def fault_frame(self) -> pl.DataFrame:

@@ -141,15 +141,16 @@ class Identities:
         rates = parameters()["faults"]
         member = feed.split("__")[0]
         own = f"{_LOCAL_PREFIX[member]}{person.number * 7873 % 9999991:07d}"
-        name, id_number, faults = person.name, person.id_number, []
+        name, faults = person.name, []
+        id_number: str | None = person.id_number
         if not (person.steady or feed in _CLEAN_FEEDS):
             draw = self._uniform(person, feed, "id")
             if draw < rates["missing_id"]:
                 id_number = None
                 faults.append("missing_id_number")
             elif draw < rates["missing_id"] + rates["invalid_id"]:
-                wrong = "0" if id_number[-1] != "0" else "1"
-                id_number = id_number[:-1] + wrong
+                wrong = "0" if person.id_number[-1] != "0" else "1"
+                id_number = person.id_number[:-1] + wrong
                 faults.append("invalid_id_number")
             draw = self._uniform(person, feed, "name")
             if names.INTERPUNCT in name:

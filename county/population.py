@@ -6,6 +6,7 @@ which care they use (`services.py`).
 
 from collections import deque
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from random import Random
 
 import numpy as np
@@ -218,10 +219,10 @@ class Population:
         alive = [p for p in self.people if p.died is None and p.birth < month.first]
         expected = len(alive) * rates["deaths_per_1000_year"] / 1000 / 12
         count = max(1, round(self._random.gauss(expected, expected**0.5)))
-        weights = [1.09 ** p.age_on(month.first) for p in alive]
+        weights = list(accumulate(1.09 ** p.age_on(month.first) for p in alive))
         dead: dict[int, Person] = {}
         while len(dead) < count:
-            person = self._random.choices(alive, weights)[0]
+            person = self._random.choices(alive, cum_weights=weights)[0]
             if person.number in dead or person.steady:
                 continue
             moment = datetime.combine(self._random.choice(month.days), datetime.min.time())

@@ -6,6 +6,8 @@ files and faults (`documents.py`).
 
 from datetime import datetime, time, timedelta
 
+from lxml import etree
+
 from county.illness import FollowUp
 from county.laboratory import Report
 from county.organizations import BY_ID
@@ -149,9 +151,7 @@ def laboratory_report(document_id: str, report: Report, identity: Identity, doct
 
 
 def _time(moment: datetime) -> Node:
-    node = parts.etree.Element(f"{{{parts.HL7}}}effectiveTime")
-    node.set("value", parts.ts(moment))
-    return node
+    return etree.Element(f"{{{parts.HL7}}}effectiveTime", value=parts.ts(moment))
 
 
 def front_page(document_id: str, e: Encounter, identity: Identity, doctor: str) -> Node:

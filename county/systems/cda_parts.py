@@ -7,6 +7,7 @@ section (`cda.py`).
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
+from typing import Any, TypeAlias
 
 from lxml import etree
 
@@ -29,7 +30,8 @@ ROOTS = {
     "laboratory_report": "2.16.156.10011.1.33",
 }  # fmt: skip
 _TYPE = f"{{{XSI}}}type"
-Node = etree._Element
+Node: TypeAlias = Any
+"""An lxml element; lxml ships no type hints."""
 
 
 def ts(moment: date | None) -> str:

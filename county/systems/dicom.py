@@ -3,7 +3,7 @@
 from io import BytesIO
 
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from county.laboratory import Examination
 from county.outbox import Outbox
@@ -92,7 +92,7 @@ class DicomWriter:
         meta.MediaStorageSOPClassUID = image.SOPClassUID
         meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        meta.ImplementationClassUID = f"{_ROOT}.0"
+        meta.ImplementationClassUID = UID(f"{_ROOT}.0")
         image.file_meta = meta
         buffer = BytesIO()
         image.save_as(buffer, enforce_file_format=True)

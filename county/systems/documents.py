@@ -129,7 +129,7 @@ class DocumentWriter:
             self._outbox.plant(feed, again, 0, "file", "duplicate_file", "duplicate")
 
     def _room(self, feed: str) -> bool:
-        ceiling = parameters()["faults"]["quarantined_ceiling"]
+        ceiling = float(parameters()["faults"]["quarantined_ceiling"])
         return self._broken[feed] + 1 <= ceiling * self._count[feed]
 
     def _send_broken(
