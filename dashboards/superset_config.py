@@ -168,6 +168,7 @@ AUTH_ROLE_PUBLIC = "Public"
 PUBLIC_ROLE_LIKE = None
 AUTH_USER_REGISTRATION = False
 FAB_ADD_SECURITY_API = True
+FAB_UPDATE_PERMS = False  # bootstrap.py does it once; every start would do it again
 WTF_CSRF_ENABLED = True
 PERMANENT_SESSION_LIFETIME = timedelta(hours=8)
 SESSION_COOKIE_HTTPONLY = True

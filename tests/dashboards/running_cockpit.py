@@ -19,18 +19,19 @@ DASHBOARDS = Path(__file__).resolve().parents[2] / "dashboards"
 PYTHON = DASHBOARDS / ".venv" / "bin" / "python"
 
 
-@dataclass
 class Api:
-    """A logged-in session of the REST interface."""
+    """A logged-in session of the REST interface, with the token that posts need."""
 
-    base_url: str
-    token: str
+    def __init__(self, base_url: str, token: str) -> None:
+        self.base_url = base_url
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {token}"
+        answer = self.request("GET", "/api/v1/security/csrf_token/")
+        if answer.status_code == 200:
+            self.session.headers["X-CSRFToken"] = answer.json()["result"]
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        return requests.request(
-            method, f"{self.base_url}{path}", headers=headers, timeout=60, **options
-        )
+        return self.session.request(method, f"{self.base_url}{path}", timeout=60, **options)
 
     def chart(self, identifier: int) -> dict[str, Any]:
         """The result of a chart's saved query."""
