@@ -24,6 +24,7 @@ MAX_FILE_BYTES = 1 << 30
 HEADER = b"SQLite format 3\0"
 HEADER_BYTES = 100
 PAGE_SIZE_AT, PAGE_COUNT_AT = slice(16, 18), slice(28, 32)
+TABLE_NAMES = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
 MAX_STEPS = 200_000
 MAX_PROGRESS_CALLS = 5_000
 
@@ -96,12 +97,7 @@ def read_table(data: bytes, options: dict[str, str | int | bool]) -> pl.DataFram
 
         connection.set_progress_handler(too_long, MAX_STEPS)
         connection.text_factory = _text
-        names = [
-            name
-            for (name,) in connection.execute(
-                "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
-            )
-        ]
+        names = [name for (name,) in connection.execute(TABLE_NAMES)]
         table = options.get("table") or (names[0] if len(names) == 1 else None)
         if table not in names:
             return "missing_table", str(table or "several tables and none named")
@@ -121,6 +117,21 @@ def read_table(data: bytes, options: dict[str, str | int | bool]) -> pl.DataFram
             for at, name in enumerate(columns)
         }
     )
+
+
+def table_names(data: bytes) -> list[str] | Defect:
+    """Names of a file's tables, or the reason why it cannot be opened."""
+    defect = _header_defect(data, MAX_FILE_BYTES)
+    if defect:
+        return defect
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.deserialize(data)
+        return [str(name) for (name,) in connection.execute(TABLE_NAMES)]
+    except (sqlite3.Error, UnicodeDecodeError, MemoryError) as error:
+        return "malformed_database", type(error).__name__
+    finally:
+        connection.close()
 
 
 def _header_defect(data: bytes, max_bytes: int) -> Defect | None:

@@ -8,11 +8,12 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from io import BytesIO
 
 import polars as pl
 import pydicom
-from pydicom.datadict import dictionary_has_tag, tag_for_keyword
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -47,6 +48,8 @@ PIXEL_HEADER = 12
 PIXELS = ((0x7FE0, 0x0010), (0x7FE0, 0x0008), (0x7FE0, 0x0009))
 SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 DEFLATED = "1.2.840.10008.1.2.1.99"
+OLD_MARKS = {"DA": ".", "TM": ":"}
+"""Dates as 1997.04.24 and times as 14:04:38, which PS3.5 keeps readable for ACR-NEMA's sake."""
 LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
 ITEM_KEYWORDS = {"ReferencedSOPInstanceUIDInFile": "SOPInstanceUID",
                  "ReferencedSOPClassUIDInFile": "SOPClassUID"}  # fmt: skip
@@ -230,7 +233,7 @@ def _values(dataset: Dataset, keywords: list[str]) -> tuple[Values, Defect | Non
     defect: Defect | None = None
     for keyword in keywords:
         try:
-            text = _text(dataset.get(keyword))
+            text = _text(dataset.get(keyword)).replace(OLD_MARKS.get(_kind(keyword), "\0"), "")
         except UnicodeDecodeError:
             defect = ("wrong_encoding", keyword)
             continue
@@ -240,6 +243,11 @@ def _values(dataset: Dataset, keywords: list[str]) -> tuple[Values, Defect | Non
         if text:
             values[keyword] = text
     return values, defect
+
+
+@cache
+def _kind(keyword: str) -> str:
+    return dictionary_VR(keyword)
 
 
 def _text(value: object) -> str:

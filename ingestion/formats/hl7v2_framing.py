@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 
+from ingestion.formats.detect import detect
 from ingestion.formats.source import Problem, SourceFile
 
 MAX_FILE_BYTES = 1 << 30
@@ -84,9 +85,20 @@ def frame(files: Sequence[SourceFile], encoding: str | None, max_bytes: int) -> 
         elif len(data) > max_bytes:
             out.problems.append(Problem(index, 0, 0, "file_too_large", f"{len(data)} bytes"))
             out.counts.append(0)
+        elif (kind := _other_kind(data)) is not None:
+            detail = f"{kind} where HL7 v2 was expected"
+            out.problems.append(Problem(index, 0, 0, "wrong_format", detail))
+            out.counts.append(0)
         else:
             out.counts.append(_frame_file(index, data, encoding, out))
     return out
+
+
+def _other_kind(data: bytes) -> str | None:
+    if data.startswith(b"MSH"):
+        return None
+    kind = detect(data)
+    return None if kind in (None, "hl7v2", "xml") else kind
 
 
 def _frame_file(index: int, data: bytes, encoding: str | None, out: Messages) -> int:

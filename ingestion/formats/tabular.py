@@ -56,7 +56,7 @@ def read(
         files: CSV, TSV, XLSX, XLS or a ZIP of such files (one level).
         mapping: Its sources are header names.
         encoding: Codec of text tables, applied strictly; None accepts UTF-8 and GB 18030.
-        options: `header_row` (from 1; else the first row with all declared headers), `sheet`
+        options: `header_row` (from 1; else the row with most declared headers), `sheet`
             (name; else the first), `delimiter`, `max_bytes`.
 
     Returns:
@@ -136,7 +136,8 @@ def _header_row(grid: Grid, declared: Sequence[str], options: Options) -> int:
     wanted = set(declared)
     best, most = 0, 0
     for at, row in enumerate(grid.first[:HEADER_SEARCH_ROWS]):
-        hits = len(wanted & {(cell or "").strip() for cell in row})
+        names = {(cell or "").strip() for cell in row} - {""}
+        hits = len(wanted & names) if wanted else len(names)
         if hits > most:
             best, most = at, hits
     return best

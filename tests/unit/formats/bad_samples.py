@@ -1,0 +1,151 @@
+"""Broken inputs: small ones written to `tests/samples/bad/`, big ones made when a test asks.
+
+Run this file to write the small ones again. All people are invented.
+"""
+
+import io
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+FOLDER = Path(__file__).parents[2] / "samples" / "bad"
+MEBIBYTE = 1 << 20
+
+HEADER = "就诊流水号,就诊类型,就诊时间,姓名"
+ROW = "V1,门诊,2026-03-01 08:30:00,张三"
+HL7_HEAD = "MSH|^~\\&|HIS|H01|YG|YQ|20260301083000||ADT^A04|M1|P|2.4||||||UNICODE UTF-8\r"
+HL7_BODY = (
+    "EVN|A04|20260301083000\rPID|1||P1^^^H01^MR||张三||19800101|M\r"
+    "PV1|1|{kind}|||||D1||||||||||||V1|||||||||||||||||||||||||{start}\r"
+)
+
+
+def _hl7(kind: str = "O", start: str = "20260301083000") -> bytes:
+    return (HL7_HEAD + HL7_BODY.format(kind=kind, start=start)).encode()
+
+
+def _csv(*rows: str, encoding: str = "utf-8") -> bytes:
+    return ("\r\n".join([HEADER, *rows]) + "\r\n").encode(encoding)
+
+
+def _xml(body: str, prologue: str = "") -> bytes:
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n{prologue}'
+    return f'{head}<ClinicalDocument xmlns="urn:hl7-org:v3">{body}</ClinicalDocument>'.encode()
+
+
+def _entity_bomb() -> bytes:
+    names = [f"x{n}" for n in range(10)]
+    lines = ['<!ENTITY x0 "张三">']
+    for before, name in pairwise(names):
+        lines.append(f'<!ENTITY {name} "{f"&{before};" * 10}">')
+    prologue = "<!DOCTYPE ClinicalDocument [" + "".join(lines) + "]>\n"
+    return _xml("<title>&x9;</title>", prologue)
+
+
+def _archive(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, data in members.items():
+            info = zipfile.ZipInfo(name.replace("_", "."), (2026, 1, 1, 0, 0, 0))
+            packed.writestr(info, data, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _dicom() -> bytes:
+    data = Dataset()
+    data.SpecificCharacterSet = "GB18030"
+    data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    data.SOPInstanceUID = "2.25.653999.1"
+    data.PatientName, data.PatientID = "张三", "P1"
+    data.StudyDate, data.StudyTime = "20260301", "083000"
+    data.Rows = data.Columns = 16
+    data.BitsAllocated = 8
+    data.PixelData = bytes(256)
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+    buffer = io.BytesIO()
+    data.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def _sqlite() -> bytes:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("create table jz (就诊流水号 text)")
+    connection.executemany("insert into jz values (?)", [(f"V{n}",) for n in range(500)])
+    connection.commit()
+    data = connection.serialize()
+    connection.close()
+    return data
+
+
+SMALL: dict[str, Callable[[], bytes]] = {
+    "empty.hl7": lambda: b"",
+    "no_msh.hl7": lambda: _hl7().split(b"\r", 1)[1],
+    "truncated_frame.hl7": lambda: b"\x0b" + _hl7()[:200],
+    "truncated_header.hl7": lambda: b"MSH|^~\\&|HIS|H01|YG",
+    "wrong_encoding.hl7": lambda: _hl7().replace("张三".encode(), "张三".encode("gb18030")),
+    "unreadable_bytes.hl7": lambda: _hl7().replace("张三".encode(), b"\xff\xfe"),
+    "wrong_type.hl7": lambda: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
+    "impossible_date.hl7": lambda: _hl7(start="20260230083000"),
+    "unknown_code.hl7": lambda: _hl7(kind="Q"),
+    "duplicate_message.hl7": lambda: _hl7() * 2,
+    "empty.csv": lambda: b"",
+    "wrong_encoding.csv": lambda: _csv(ROW, encoding="utf-16"),
+    "wrong_type.csv": lambda: _hl7(),
+    "truncated_row.csv": lambda: _csv(ROW, "V2,门诊"),
+    "broken_quote.csv": lambda: _csv(ROW, '"V2,门诊,2026-03-02,李四', ROW),
+    "missing_column.csv": lambda: "就诊流水号,姓名\r\nV1,张三\r\n".encode(),
+    "impossible_date.csv": lambda: _csv("V1,门诊,2026-02-30 08:30:00,张三"),
+    "unknown_code.csv": lambda: _csv("V1,家庭病床,2026-03-01 08:30:00,张三"),
+    "duplicate_row.csv": lambda: _csv(ROW, ROW),
+    "zip_of_zips.zip": lambda: _archive(a_zip=_archive(b_zip=_archive(c_csv=_csv(ROW)))),
+    "truncated.xml": lambda: _xml("<title>检验报告</title>")[:-40],
+    "entity_bomb.xml": _entity_bomb,
+    "external_entity.xml": lambda: _xml(
+        "<title>&x;</title>", '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]>\n'
+    ),
+    "wrong_encoding.xml": lambda: (
+        _xml("<id extension='D1'/><title>检验报告</title>").decode().encode("gb18030")
+    ),
+    "wrong_type.xml": lambda: "<通知><标题>停电</标题></通知>".encode(),
+    "truncated.dcm": lambda: _dicom()[:-100],
+    "garbage.dcm": lambda: b"\0" * 128 + b"DICM" + b"?" * 64,
+    "garbage.sqlite": lambda: b"SQLite format 3\0" + b"?" * 500,
+    "truncated.sqlite": lambda: _sqlite()[:5000],
+}
+
+
+def _long_line_csv() -> bytes:
+    return HEADER.encode() + b"\r\n" + b"9" * (100 * MEBIBYTE)
+
+
+def _long_line_hl7() -> bytes:
+    return _hl7() + b"OBX|1|ED|x||" + b"A" * (100 * MEBIBYTE)
+
+
+def _zip_bomb() -> bytes:
+    return _archive(a_csv=b"0" * (200 * MEBIBYTE))
+
+
+BIG: dict[str, Callable[[], bytes]] = {
+    "long_line.csv": _long_line_csv,
+    "long_line.hl7": _long_line_hl7,
+    "zip_bomb.zip": _zip_bomb,
+}
+
+
+def content(name: str) -> bytes:
+    """Bytes of a sample, from the folder or made now."""
+    return BIG[name]() if name in BIG else (FOLDER / name).read_bytes()
+
+
+if __name__ == "__main__":
+    for sample, make in SMALL.items():
+        (FOLDER / sample).write_bytes(make())
