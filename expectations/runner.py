@@ -52,14 +52,18 @@ def run_suites(
     """
     if not suites:
         return
-    source = _data_source(home)
-    for suite in suites:
-        if progress:
-            progress(f"{suite.layer}/{suite.table}")
-        yield from _run(source, home, suite)
+    needs_warehouse = any(suite.layer != "silver" for suite in suites)
+    source = _data_source(home / "county.duckdb" if needs_warehouse else None)
+    try:
+        for suite in suites:
+            if progress:
+                progress(f"{suite.layer}/{suite.table}")
+            yield from _run(source, home, suite)
+    finally:  # DuckDB allows one kind of connection to a file in a process
+        source.get_engine().dispose()
 
 
-def _data_source(home: Path) -> Any:
+def _data_source(warehouse: Path | None) -> Any:
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     import great_expectations as gx
     from great_expectations.execution_engine import sqlalchemy_execution_engine as engine
@@ -68,19 +72,17 @@ def _data_source(home: Path) -> Any:
         value = "duckdb"
 
     if "duckdb" not in engine._PERSISTED_CONNECTION_DIALECTS:
-        engine._PERSISTED_CONNECTION_DIALECTS = (
+        engine._PERSISTED_CONNECTION_DIALECTS = (  # type: ignore[assignment]
             *engine._PERSISTED_CONNECTION_DIALECTS,
             _Dialect("duckdb"),
         )
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    warehouse = home / "county.duckdb"
-    name = str(warehouse) if warehouse.exists() else ":memory:"
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     return context.data_sources.add_sql(
         "lake",
-        connection_string=f"duckdb:///{name}",
+        connection_string=f"duckdb:///{warehouse or ':memory:'}",
         create_temp_table=False,
-        kwargs={"connect_args": {"read_only": True}} if warehouse.exists() else {},
+        kwargs={"connect_args": {"read_only": True}} if warehouse else {},
     )
 
 

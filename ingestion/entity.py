@@ -86,7 +86,7 @@ class Entity(BaseModel):
         """Columns that hold a code of a code system; each has a `<name>_raw` companion."""
         return {name: column for name, column in self.columns.items() if column.code_system}
 
-    def schema(self) -> dict[str, pl.DataType]:
+    def schema(self) -> dict[str, pl.DataType]:  # type: ignore[override]
         """Polars schema of the silver table: own columns, raw codes, person key, lineage."""
         schema: dict[str, pl.DataType] = {}
         for name, column in self.columns.items():

@@ -79,7 +79,7 @@ def invoke(arguments: list[str], callbacks: list[Any] | None = None) -> Any:
         with log.open("a") as stream, contextlib.redirect_stdout(stream):
             return dbtRunner(callbacks=callbacks or []).invoke(command)
     finally:  # dbt keeps the file open, and nobody else in this process could read it
-        DuckDBConnectionManager.close_all_connections()
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
 def _node_count() -> int:
