@@ -18,7 +18,6 @@ from superset import security_manager as manager
 from superset.connectors.sqla.models import RowLevelSecurityFilter, SqlaTable
 from superset.models.core import Database
 from superset.models.dashboard import Dashboard
-from superset.models.user_attributes import UserAttribute
 from superset.utils.core import RowLevelSecurityFilterType
 
 ORGANIZATION_COLUMN = "organization_id"
@@ -141,18 +140,6 @@ def _remove_gone(roles: dict[str, Any], names: set[str]) -> None:
             db.session.delete(role)
 
 
-def _land_on(user: Any, slug: str | None) -> None:
-    """Show a dashboard right after login instead of Superset's list of recent things."""
-    dashboard = slug and db.session.query(Dashboard).filter_by(slug=slug).one_or_none()
-    if not dashboard:
-        return
-    attribute = db.session.query(UserAttribute).filter_by(user_id=user.id).one_or_none()
-    if attribute is None:
-        attribute = UserAttribute(user_id=user.id)
-        db.session.add(attribute)
-    attribute.welcome_dashboard_id = dashboard.id
-
-
 def apply_accounts(roles: dict[str, Any]) -> None:
     """Create the accounts of roles.yml; a generated password is written once and then kept."""
     path = superset_home() / "accounts.json"
@@ -170,7 +157,6 @@ def apply_accounts(roles: dict[str, Any]) -> None:
         elif name not in known:
             manager.reset_password(user.id, password)
         user.roles = [role]
-        _land_on(user, roles.get("landing_page") if role.name != "Admin" else None)
         known[name] = {"role": entry["role"], "password": password}
     db.session.commit()
     write_private(path, json.dumps(known, ensure_ascii=False, indent=2) + "\n")

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 import home
-from flask import Flask
+from flask import Flask, redirect
 from sqlalchemy.engine.url import URL
 
 _FOLDER = home.superset_home()
@@ -174,13 +174,18 @@ PERMANENT_SESSION_LIFETIME = timedelta(hours=8)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = _HTTPS
+LANDING_PAGE = "/superset/dashboard/county-overview/"
 LOGIN_LIMIT = "10 per minute"
 RATELIMIT_ENABLED = True
 RATELIMIT_STORAGE_URI = os.environ.get("RATELIMIT_STORAGE_URI", "memory://")
 
 
 def FLASK_APP_MUTATOR(app: Flask) -> None:
-    """Throttle login posts: AUTH_RATE_LIMIT covers only the page, not what it posts to."""
+    """Throttle login posts, and make the overview the first page.
+
+    AUTH_RATE_LIMIT covers only the login page, not what it posts to.
+    """
+    app.view_functions["SupersetIndexView.index"] = lambda: redirect(LANDING_PAGE)
     limiter = app.appbuilder.sm.limiter
     for endpoint in ("AuthDBView.login", "SupersetAuthView.login", "SecurityApi.login"):
         if endpoint in app.view_functions:

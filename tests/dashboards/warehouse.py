@@ -254,7 +254,7 @@ def _indicator_rows(
                     "state_name": {"ok": "正常", "no_feed": "无数据源",
                                    "not_applicable": "不适用"}[state],
                     "definition": definition, "confidence_name": "官方核实",
-                    "source": source, "definition_version": "2026-01",
+                    "source": source, "definition_version": 1,
                     "is_latest_month": month == MONTHS[-1],
                 })  # fmt: skip
     years = [
@@ -335,7 +335,7 @@ TYPES = {
     "last_received_at": "timestamp", "outpatient_fee_yuan": "decimal(18,2)",
     "numerator": "double", "denominator": "double", "value": "double", "value_percent": "double",
     "accepted_rate": "double", "freshness_days": "double", "is_latest_month": "boolean",
-    "version": "integer", "distance": "integer",
+    "definition_version": "bigint", "version": "integer", "distance": "integer",
     **dict.fromkeys(
         ["outpatient_visits", "tcm_visits", "admissions", "discharges", "discharge_bed_days",
          "occupied_bed_days", "open_bed_days", "prescriptions", "laboratory_results", "received",
