@@ -116,6 +116,6 @@ def _element_text(node: etree._Element | None) -> str | None:
     for limit in ("low", "high", "width"):
         part = node.find(limit)
         if part is not None and part.get("value"):
-            return part.get("value")
+            return str(part.get("value"))
     text = "".join("".join(part.split()) if "\n" in part else part for part in node.itertext())
     return text.strip() or None

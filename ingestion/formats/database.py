@@ -183,6 +183,5 @@ def _table(rows: pl.DataFrame, record: RecordMap, wanted: list[str], index: int)
 
 
 def _empty(record: RecordMap, person: Sequence[str]) -> pl.DataFrame:
-    return pl.DataFrame(
-        schema={name: pl.String() for name in _columns(record, person)} | position_schema()
-    )
+    schema: dict[str, pl.DataType] = {name: pl.String() for name in _columns(record, person)}
+    return pl.DataFrame(schema=schema | position_schema())

@@ -174,7 +174,12 @@ def _instances(
         yield None, _refusal(data, "no image header")
         return
     values, defect = _values(dataset, keywords)
-    yield values, defect or _missing_end(data, stream.tell(), dataset)
+    if defect is None:
+        try:
+            defect = _missing_end(data, stream.tell(), dataset)
+        except UNREADABLE as error:
+            defect = ("malformed_dicom", type(error).__name__)
+    yield values, defect
 
 
 def _has_header(dataset: Dataset, *, marked: bool) -> bool:

@@ -150,13 +150,12 @@ class SegmentColumns:
         empty = (values == "") | (values == '""')
         if empty.any():
             values = values.set(empty, None)
-        if not self._has_escape or (self._offset and path.number <= 2):
+        if self.escape is None or not self._has_escape or (self._offset and path.number <= 2):
             return values
         mask = values.str.contains(self.escape, literal=True).fill_null(False)
         if not mask.any():
             return values
         rows = mask.arg_true()
-        assert self.escape is not None
         pattern = _escape_pattern(self.escape)
         marks = {
             "F": self.separator,
@@ -305,7 +304,7 @@ class MessageGroup:
         if self._once_everywhere(kind) and (
             kind not in ORDER_SEGMENTS or (have[message] <= at).all()
         ):
-            return message
+            return np.asarray(message)
         block = np.searchsorted(self._blocks, at, "right") - 1
         before = np.searchsorted(have, at, "right") - 1
         found = np.where(have[before] >= self._blocks[block], before, -1)

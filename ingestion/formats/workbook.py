@@ -4,6 +4,8 @@ Belongs here: limits on what may be unpacked, and cells as text (dates in ISO fo
 headers and columns (`tabular.py`).
 """
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,6 +23,12 @@ ARCHIVES = (".zip", ".gz", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz")
 ARCHIVE_MARKS = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
 WORKBOOK_MEMBERS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml", "[Content_Types].xml")
 
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError,
+    ValueError, OSError, OverflowError, struct.error,
+)  # fmt: skip
+"""What zipfile raises on damaged or encrypted archives."""
+
 Member = tuple[bytes, GridDefect | None]
 
 
@@ -37,7 +45,7 @@ def members(data: bytes, max_bytes: int) -> Iterator[Member]:
         return
     try:
         archive = zipfile.ZipFile(BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OSError):
+    except DAMAGED:
         yield b"", GridDefect("malformed_table", "archive is damaged")
         return
     with archive:
@@ -64,7 +72,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, number: int) -> Mem
         return b"", GridDefect("nested_archive", f"member {number}")
     try:
         data = archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError):
+    except DAMAGED:
         return b"", GridDefect("malformed_table", f"member {number} is damaged or encrypted")
     if data.startswith(ARCHIVE_MARKS) and not _has_workbook(data):
         return b"", GridDefect("nested_archive", f"member {number}")
@@ -75,7 +83,7 @@ def _has_workbook(data: bytes) -> bool:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             return any(name in WORKBOOK_MEMBERS for name in archive.namelist())
-    except (zipfile.BadZipFile, ValueError, OSError):
+    except DAMAGED:
         return False
 
 
