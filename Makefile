@@ -80,7 +80,7 @@ define install
 	  || { echo "The venv module is missing: apt-get install python3-venv"; exit 1; }
 	@test -x $(1)/bin/python || "$(PYTHON)" -m venv $(1)
 	@$(1)/bin/python -m pip install -q --require-hashes -r requirements-tools.lock
-	@$(1)/bin/uv pip install -q --python $(1)/bin/python --require-hashes -r $(2)
+	@$(1)/bin/uv pip install -q --compile-bytecode --python $(1)/bin/python --require-hashes -r $(2)
 endef
 
 .venv/.installed: requirements.lock requirements-tools.lock pyproject.toml
@@ -90,7 +90,7 @@ endef
 	@touch $@
 
 .venv/.dev-installed: requirements-dev.lock .venv/.installed
-	@.venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r requirements-dev.lock
+	@.venv/bin/uv pip install -q --compile-bytecode --python .venv/bin/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
 dashboards/.venv/.installed: dashboards/requirements.lock requirements-tools.lock

@@ -14,7 +14,7 @@ from county.systems.cda import FRONT_PAGE
 from ingestion.contract import load_contracts
 
 SAMPLES = Path(__file__).parent.parent / "tests" / "samples"
-RESIDENTS, MONTHS, SEED = 100, 1, 7
+RESIDENTS, MONTHS, SEED = 200, 1, 7
 
 
 def write_samples(folder: Path) -> list[Path]:

@@ -49,10 +49,24 @@ def test_without_the_insurance_feed_the_in_county_share_is_no_feed(
     assert state["insurance_bureau__settlement__settlements"] == "no_feed"
 
 
+def register_hospital(home: Path, organization_id: str, name: str) -> None:
+    """The commission sends its register again, with one organization more."""
+    folder = home / "inbox" / "commission_organizations"
+    folder.mkdir(parents=True)
+    row = {
+        "机构代码": organization_id, "机构名称": name, "机构层级": "县级医院",
+        "上级机构代码": "653999C01", "是否基层": "否", "是否中医机构": "否", "服务区边界": None,
+        "生效日期": "2026-01-01", "失效日期": None,
+    }  # fmt: skip
+    frame = pl.DataFrame([row], schema=dict.fromkeys(row, pl.String))
+    frame.write_excel(folder / "机构名录_新增.xlsx", worksheet="机构")
+
+
 def test_a_third_hospital_and_an_eleventh_indicator_need_one_file_each(
     without_insurance: Yigong,
 ) -> None:
     home = without_insurance.home
+    register_hospital(home, "653999H03", "云泉县第二人民医院")
     contract = {
         "feed": "second_hospital__his__visits",
         "label_zh": "县第二人民医院门诊明细",
