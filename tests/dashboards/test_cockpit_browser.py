@@ -135,7 +135,8 @@ def test_nothing_is_cut_off_in_tables(overview: Any) -> None:
                 for (let box = cell.parentElement; box !== slice; box = box.parentElement) {
                     if (getComputedStyle(box).overflow === 'visible') continue;
                     const edge = box.getBoundingClientRect();
-                    if (at.right > edge.right + padding || at.bottom > edge.bottom + padding) return true;
+                    if (at.right > edge.right + padding) return true;
+                    if (at.bottom > edge.bottom + padding) return true;
                 }
                 return cell.scrollWidth > cell.clientWidth + 1;
             })).map(slice => slice.dataset.testChartName)""",
