@@ -1,4 +1,4 @@
-"""HL7 v2 bytes to silver Parquet beside hl7apy and python-hl7 parsing alone, in one run, on one core.
+"""HL7 v2 bytes to silver Parquet beside hl7apy and python-hl7 parsing alone, one run, one core.
 
 Ours does everything a feed does: framing, parsing, conforming with row rules, repeats, tokens, the
 vault, quarantine and the Parquet file. The peers only parse. Peers are timed on fewer messages and
@@ -17,15 +17,15 @@ if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import hl7  # noqa: E402
-from hl7apy.parser import parse_message  # noqa: E402
+import hl7
+from hl7apy.parser import parse_message
 
-from ingestion.clock import now  # noqa: E402
-from ingestion.contract import Contract  # noqa: E402
-from ingestion.formats.source import SourceFile  # noqa: E402
-from ingestion.ingest import Landing, parse  # noqa: E402
-from ingestion.lake import Lake  # noqa: E402
-from ingestion.vault import Vault  # noqa: E402
+from ingestion.clock import now
+from ingestion.contract import Contract
+from ingestion.formats.source import SourceFile
+from ingestion.ingest import Landing, parse
+from ingestion.lake import Lake
+from ingestion.vault import Vault
 
 OBX_PER_MESSAGE = 20
 MESSAGES_PER_FILE = 500
@@ -102,7 +102,8 @@ def main() -> None:
     }
     ours_rate = figures["yigong, bytes to silver"]
     print(
-        f"ORU^R01 with {OBX_PER_MESSAGE} OBX, {len(texts[0].encode())} bytes, {count} messages, one core"
+        f"ORU^R01 with {OBX_PER_MESSAGE} OBX, {len(texts[0].encode())} bytes, {count} messages,"
+        " one core"
     )
     for name, value in figures.items():
         print(f"{name:28s} {value:10,.0f} messages/s   ours is {ours_rate / value:8.1f} x")

@@ -82,7 +82,7 @@ def _data_source(warehouse: Path | None) -> Any:
         "lake",
         connection_string=f"duckdb:///{warehouse or ':memory:'}",
         create_temp_table=False,
-        kwargs={"connect_args": {"read_only": True}} if warehouse else {},
+        kwargs={"connect_args": {"read_only": True}} if warehouse else {},  # type: ignore[call-arg]
     )
 
 

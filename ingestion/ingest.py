@@ -192,12 +192,17 @@ class Landing:
             accepted, repeats = self._new_rows(entity, result.accepted)
             refused = [
                 Quarantined(
-                    _identifier(self.contract.feed, name, row["row_digest"]),
-                    name, row["reason_code"], row["detail"],
-                    *files[row[FILE]], row[RECORD], row[ITEM],
+                    quarantine_id=_identifier(self.contract.feed, name, row["row_digest"]),
+                    entity=name,
+                    reason_code=row["reason_code"],
+                    detail=row["detail"],
+                    file_name=files[row[FILE]][0],
+                    file_digest=files[row[FILE]][1],
+                    record_number=row[RECORD],
+                    item_number=row[ITEM],
                 )
                 for row in result.refused.iter_rows(named=True)
-            ]  # fmt: skip
+            ]
             kept = _first_time(refused, known)
             if entity.person and mapping.person:
                 found = people(

@@ -56,10 +56,6 @@ class Lake:
         """The DuckDB file that dbt builds; never read by the cockpit."""
         return self.home / "county.duckdb"
 
-    @property
-    def logs(self) -> Path:
-        return self.home / "logs"
-
     def silver_file(self, entity: str, feed: str, batch_id: str) -> Path:
         """One file a batch, feed and entity: `day=` is the day of receipt, from the batch id."""
         day = f"{batch_id[:4]}-{batch_id[4:6]}-{batch_id[6:8]}"

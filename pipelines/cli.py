@@ -4,8 +4,10 @@ Exit codes: 0 done; 1 bad input; 2 wrong command line; 3 a critical check failed
 published; 4 the ledger does not balance; 5 nothing is published yet; 6 a model or test failed.
 """
 
+import logging
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,7 @@ from pipelines import console
 from pipelines.settings import PROJECT, home, prepare_environment
 
 if TYPE_CHECKING:
+    from expectations.runner import CheckOutcome
     from ingestion.lake import Lake
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="输出 JSON，供脚本使用")]
@@ -38,7 +41,8 @@ app.add_typer(quarantine_app, name="quarantine")
 
 def main() -> None:
     """Entry point: one place turns failures into a clear line and an exit code."""
-    prepare_environment()
+    logs = prepare_environment() / "logs"
+    logging.basicConfig(filename=logs / "yigong.log", level=logging.INFO)
     try:
         app(standalone_mode=False)
     except typer.Exit as stop:
@@ -110,17 +114,14 @@ def run(
 
     with console.progress_bars():
         summary = run_all(_lake(), inbox=inbox)
-    failed = [o for o in summary.checks if not o.passed]
     if json:
+        warnings = sum(not o.passed for o in summary.checks)
         console.print_json(
-            {"version": summary.version, "checks": len(summary.checks), "warnings": len(failed)}
+            {"version": summary.version, "checks": len(summary.checks), "warnings": warnings}
         )
         return
     _show_feeds()
-    from pipelines.steps import describe
-
-    for outcome in failed:
-        console.console.print(f"警告：{describe(outcome)}", markup=False, style="yellow")
+    _show_warnings(summary.checks)
     console.console.print(f"已发布 v{summary.version}")
 
 
@@ -162,6 +163,7 @@ def build() -> None:
         outcomes = steps.check(lake, "silver")
         steps.stop_on_critical(outcomes)
         outcomes += build_and_check(lake)
+    _show_warnings(outcomes)
     console.console.print(f"构建完成：{len(outcomes)} 项检查")
 
 
@@ -176,7 +178,16 @@ def publish() -> None:
         outcomes = [*steps.check(lake, "libraries"), *steps.check(lake, "marts")]
         steps.stop_on_critical(outcomes)
         version = publish_checked(lake, outcomes)
+    _show_warnings(outcomes)
     console.console.print(f"已发布 v{version}")
+
+
+def _show_warnings(outcomes: "Sequence[CheckOutcome]") -> None:
+    from pipelines.steps import describe
+
+    for outcome in outcomes:
+        if not outcome.passed:
+            console.console.print(f"警告：{describe(outcome)}", markup=False, style="yellow")
 
 
 COUNT_LABELS = {

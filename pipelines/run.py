@@ -1,10 +1,9 @@
 """The whole run in this process: waiting files to a published version.
 
 Dagster runs the same steps on a server (`definitions.py`); this is what `yigong run` does without
-paying its start-up for every asset. The flood of the tools' logs goes to a file.
+paying its start-up for every asset.
 """
 
-import logging
 from pathlib import Path
 
 from expectations.runner import CheckOutcome
@@ -26,7 +25,6 @@ def run_all(lake: Lake, *, inbox: Path | None = None) -> RunSummary:
         CriticalFailure: a critical expectation failed; the published version stays as it was.
         BuildFailed: a model or dbt test failed.
     """
-    logging.basicConfig(filename=lake.logs / "run.log", level=logging.INFO, force=True)
     feeds = steps.ingest(lake, inbox=inbox)
     require_balance(lake)
     links = steps.link_persons(lake)

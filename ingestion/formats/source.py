@@ -42,8 +42,8 @@ class Parsed:
     """What a batch of files held.
 
     `tables` has, by entity, one string-typed row per source record: the requested source fields by
-    their own names plus the position columns. `problems` has every piece that could not become a row.
-    `records` counts messages, rows or documents found, per file.
+    their own names plus the position columns. `problems` has every piece that could not become a
+    row. `records` counts messages, rows or documents found, per file.
     """
 
     tables: dict[str, pl.DataFrame]

@@ -55,7 +55,8 @@ def texts_of(path: Path) -> list[tuple[str, pl.Series]]:
         with duckdb.connect(str(path), read_only=True) as connection:
             columns = connection.execute(
                 "select table_name, column_name from duckdb_columns()"
-                " where data_type = 'VARCHAR' and table_name in (select table_name from duckdb_tables())"
+                " where data_type = 'VARCHAR'"
+                " and table_name in (select table_name from duckdb_tables())"
             ).fetchall()
             return [
                 (

@@ -49,24 +49,24 @@ def test_without_the_insurance_feed_the_in_county_share_is_no_feed(
     assert state["insurance_bureau__settlement__settlements"] == "no_feed"
 
 
-def register_hospital(home: Path, organization_id: str, name: str) -> None:
+def register(home: Path, organization_id: str, name: str, *, level: str) -> None:
     """The commission sends its register again, with one organization more."""
     folder = home / "inbox" / "commission_organizations"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     row = {
-        "机构代码": organization_id, "机构名称": name, "机构层级": "县级医院",
+        "机构代码": organization_id, "机构名称": name, "机构层级": level,
         "上级机构代码": "653999C01", "是否基层": "否", "是否中医机构": "否", "服务区边界": None,
         "生效日期": "2026-01-01", "失效日期": None,
     }  # fmt: skip
     frame = pl.DataFrame([row], schema=dict.fromkeys(row, pl.String))
-    frame.write_excel(folder / "机构名录_新增.xlsx", worksheet="机构")
+    frame.write_excel(folder / f"机构名录_{organization_id}.xlsx", worksheet="机构")
 
 
 def test_a_third_hospital_and_an_eleventh_indicator_need_one_file_each(
     without_insurance: Yigong,
 ) -> None:
     home = without_insurance.home
-    register_hospital(home, "653999H03", "云泉县第二人民医院")
+    register(home, "653999H03", "云泉县第二人民医院", level="县级医院")
     contract = {
         "feed": "second_hospital__his__visits",
         "label_zh": "县第二人民医院门诊明细",
@@ -129,15 +129,17 @@ def test_a_critical_failure_stops_publishing_and_names_the_rows(
     command = Yigong(tmp_path / "lake")
     shutil.copytree(without_insurance.home, command.home, symlinks=True)
     version = json.loads(command("status", "--json"))["version"]
-    (path,) = sorted((command.home / "silver" / "organization").glob("*/*--*.parquet"))[:1]
-    frame = pl.read_parquet(path, hive_partitioning=False)
-    broken = frame.with_columns(
-        organization_name=pl.when(pl.col("organization_id") != "653999V01").then(
-            "organization_name"
-        )
-    )
-    broken.write_parquet(path)
-    said = command("build", expect=3)
-    assert "organization" in said
-    assert "653999V01" in said
+    register(command.home, "653998", "另一个县", level="县")
+    said = command("run", expect=3)
+    assert "organization one_county" in said
+    assert "653998" in said
     assert json.loads(command("status", "--json"))["version"] == version
+
+
+def test_a_warning_shows_and_passes(without_insurance: Yigong, tmp_path: Path) -> None:
+    command = Yigong(tmp_path / "lake")
+    shutil.copytree(without_insurance.home, command.home, symlinks=True)
+    version = json.loads(command("status", "--json"))["version"]
+    said = command("publish")
+    assert "feeds_arrive" in said
+    assert json.loads(command("status", "--json"))["version"] == version + 1
