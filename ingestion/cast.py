@@ -12,7 +12,11 @@ _YES = ("true", "1", "是", "Y", "y", "TRUE", "True", "有")
 _NO = ("false", "0", "否", "N", "n", "FALSE", "False", "无")
 
 COMPACT_FORMATS = frozenset({"hl7v2", "cda", "dicom"})
-"""Formats that write times as yyyymmdd[hhmm[ss]][+zzzz] (HL7 DTM, CDA TS, DICOM DA/TM)."""
+"""Formats that write times as yyyymm[dd[hh[mm[ss]]]][+zzzz] (HL7 DTM, CDA TS, DICOM DA/TM)."""
+
+_PARTIAL = r"\d{6}(?:\d{2}){0,4}"
+_WHOLE = r"\d{8}(?:\d{4}(?:\d{2})?)?"
+_BEGIN = "00000001000000"  # what a partial time leaves out: first day, midnight
 
 
 def typed(
@@ -57,15 +61,17 @@ def _moment(raw: pl.Expr, pattern: str | None, compact: bool) -> pl.Expr:
     return _compact(raw) if compact else _iso(raw)
 
 
-def _compact(raw: pl.Expr) -> pl.Expr:
-    """yyyymmdd[hhmm[ss[.f]]][+zzzz] in local wall time; an offset is turned to Asia/Shanghai."""
-    digits = raw.str.extract(r"^(\d{8}(?:\d{4}(?:\d{2})?)?)(?:\.\d+)?(?:[+-]\d{4})?$")
-    local = (
-        (digits + pl.lit("000000"))
-        .str.head(14)
-        .str.to_datetime("%Y%m%d%H%M%S", strict=False, time_unit="us")
+def _compact(raw: pl.Expr, shape: str = _PARTIAL) -> pl.Expr:
+    """yyyymm[dd[hh[mm[ss[.f]]]]][+zzzz] in local wall time, begun where it stops; an offset is
+    turned to Asia/Shanghai, but moves no time that has no hour.
+
+    Source: HL7 v2.5.1 chapter 2A (DTM). A bare year is no date.
+    """
+    digits = raw.str.extract(rf"^({shape})(?:\.\d+)?(?:[+-]\d{{4}})?$")
+    local = (digits + pl.lit(_BEGIN).str.slice(digits.str.len_bytes())).str.to_datetime(
+        "%Y%m%d%H%M%S", strict=False, time_unit="us"
     )
-    offset = raw.str.extract(r"([+-]\d{4})$")
+    offset = raw.str.extract(r"^\d{10,}(?:\.\d+)?([+-]\d{4})$")
     minutes = offset.str.slice(1, 2).cast(pl.Int64) * 60 + offset.str.slice(3, 2).cast(pl.Int64)
     minutes = pl.when(offset.str.starts_with("-")).then(-minutes).otherwise(minutes)
     return local + pl.duration(minutes=pl.coalesce(pl.lit(480) - minutes, pl.lit(0)))
@@ -78,5 +84,5 @@ def _iso(raw: pl.Expr) -> pl.Expr:
         text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us"),
         text.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_unit="us"),
         text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
-        _compact(raw),
+        _compact(raw, _WHOLE),
     )

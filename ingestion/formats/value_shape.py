@@ -1,7 +1,7 @@
 """Whether texts are times or numbers at all, for looking at files of unknown origin.
 
 Belongs here: the shapes HL7, CDA, DICOM and ISO 8601 allow, partial ones included. Not here:
-casting for silver (`cast.py`), which asks for a whole date.
+casting for silver (`cast.py`), which asks for a month at least.
 """
 
 import polars as pl

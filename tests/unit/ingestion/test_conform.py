@@ -1,12 +1,14 @@
 """Conforming: what fits is typed, what does not is named, nothing is lost."""
 
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 
+from ingestion.cast import typed
 from ingestion.conform import Conformed, clean, conform, row_digests
-from ingestion.entity import entities
+from ingestion.entity import ZONE, Column, entities
 from tests.unit.ingestion.builders import contract, table, visit
 
 
@@ -131,6 +133,49 @@ def test_hl7_times_with_offset_are_shanghai_time() -> None:
     times = result.accepted["reported_at"].dt.strftime("%Y-%m-%d %H:%M").to_list()
     assert times == ["2026-01-01 16:00"] * 2
     assert result.refused["reason_code"].to_list() == ["impossible_date"]
+
+
+def cast_one(text: str, kind: str, *, compact: bool = True) -> date | None:
+    """One source text as a column of a type, the way standard messages or tables write it."""
+    cast = typed(
+        pl.col("v"), Column(type=kind, label_zh="时间"), pattern=None, compact=compact, scale=None
+    )
+    return pl.DataFrame({"v": [text]}).select(cast).item()
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("202603", datetime(2026, 3, 1)),
+        ("20260301", datetime(2026, 3, 1)),
+        ("2026030108", datetime(2026, 3, 1, 8)),
+        ("2026030100+0000", datetime(2026, 3, 1, 8)),
+        ("202603010830", datetime(2026, 3, 1, 8, 30)),
+        ("20260301083015.25", datetime(2026, 3, 1, 8, 30, 15)),
+    ],
+)
+def test_partial_hl7_times_begin_their_month_day_or_hour(text: str, moment: datetime) -> None:
+    found = cast_one(text, "timestamp")
+    assert found == moment.replace(tzinfo=ZoneInfo(ZONE))
+    assert cast_one(text, "date") == moment.date()
+
+
+@pytest.mark.parametrize(
+    "text", ["202613", "202600", "2026030124", "2026022908", "2026", "2026030"]
+)
+def test_partial_hl7_times_must_exist(text: str) -> None:
+    assert cast_one(text, "timestamp") is None
+    assert cast_one(text, "date") is None
+
+
+@pytest.mark.parametrize("text", ["202601+0900", "20260101+1400", "20260101-1200"])
+def test_an_offset_never_moves_a_time_without_hours(text: str) -> None:
+    assert cast_one(text, "date") == date(2026, 1, 1)
+
+
+@pytest.mark.parametrize("text", ["260301", "202603", "1710121200"])
+def test_tables_do_not_take_any_number_for_a_partial_time(text: str) -> None:
+    assert cast_one(text, "date", compact=False) is None
 
 
 def test_all_accepted_columns_follow_the_entity() -> None:
