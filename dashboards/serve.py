@@ -9,6 +9,7 @@ Belongs here: the gunicorn process, its pid file and log. Does not belong here: 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from home import DASHBOARDS, WarehouseMissing, superset_home
+from home import DASHBOARDS, WarehouseMissing, superset_home, warehouse
 
 DEFAULT_PORT = 8088
 START_SECONDS = 120
@@ -54,19 +55,21 @@ def answers(port: int) -> bool:
 
 def start(port: int) -> int:
     """Prepare what has changed, start gunicorn in the background and wait for the login page."""
-    import bootstrap
-
     try:
-        bootstrap.bootstrap()
+        warehouse()
     except WarehouseMissing as error:
-        print(f"cockpit: {error}", file=sys.stderr)
+        print(f"驾驶舱：尚未发布任何版本（{error}）", file=sys.stderr)
         return 2
+    if not _prepare():
+        return 1
     if running_pid() is not None:
         if answers(port):
-            print(f"cockpit: already running at http://127.0.0.1:{port}/")
+            refresh()
+            _say_where(port)
             return 0
-        print("cockpit: running, but not on this port; stop it first", file=sys.stderr)
+        print("驾驶舱：已在其他端口运行，请先停止", file=sys.stderr)
         return 1
+    print("驾驶舱：正在启动…", flush=True)
     path = [str(DASHBOARDS), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
         **os.environ,
@@ -94,30 +97,55 @@ def start(port: int) -> int:
         if process.poll() is not None:
             break
         if answers(port):
-            print(f"cockpit: http://127.0.0.1:{port}/superset/dashboard/county-overview/")
+            _say_where(port)
             return 0
         time.sleep(0.5)
-    print(f"cockpit: did not start, see {_log_file()}", file=sys.stderr)
+    print(f"驾驶舱：未能启动，详见 {_log_file()}", file=sys.stderr)
     if process.poll() is None:
         process.terminate()
     return 1
+
+
+def _prepare() -> bool:
+    """Bring Superset up to date in a process of its own, whose flood of lines goes to a file."""
+    print("驾驶舱：正在准备（首次约一分钟）…", flush=True)
+    log = superset_home() / "bootstrap.log"
+    with log.open("ab") as stream:
+        done = subprocess.run(
+            [sys.executable, str(DASHBOARDS / "bootstrap.py")],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    if done.returncode:
+        print(f"驾驶舱：准备失败，详见 {log}", file=sys.stderr)
+    return done.returncode == 0
+
+
+def _say_where(port: int) -> None:
+    """The address and the accounts of this home; passwords were generated at the first start."""
+    accounts = superset_home() / "accounts.json"
+    print(f"驾驶舱：http://127.0.0.1:{port}/superset/dashboard/county-overview/")
+    print(f"账号（另存于 {accounts}，仅本人可读）：")
+    for username, account in json.loads(accounts.read_text(encoding="utf-8")).items():
+        print(f"  {username:<12} {account['password']:<24} {account['role']}")
 
 
 def stop() -> int:
     """Stop the cockpit of this home."""
     pid = running_pid()
     if pid is None:
-        print("cockpit: not running")
+        print("驾驶舱：未在运行")
         return 0
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while time.monotonic() < deadline:
         if running_pid() is None:
             _pid_file().unlink(missing_ok=True)
-            print("cockpit: stopped")
+            print("驾驶舱：已停止")
             return 0
         time.sleep(0.2)
-    print(f"cockpit: process {pid} has not stopped", file=sys.stderr)
+    print(f"驾驶舱：进程 {pid} 尚未停止", file=sys.stderr)
     return 1
 
 
@@ -125,10 +153,10 @@ def status(port: int) -> int:
     """0 when the login page answers, 3 when nothing runs, 1 when it runs but does not answer."""
     pid = running_pid()
     if pid is None:
-        print("cockpit: not running")
+        print("驾驶舱：未在运行")
         return 3
     healthy = answers(port)
-    print(f"cockpit: process {pid}, " + (f"port {port} answers" if healthy else "does not answer"))
+    print(f"驾驶舱：进程 {pid}，端口 {port} " + ("正常应答" if healthy else "无应答"))
     return 0 if healthy else 1
 
 
@@ -139,7 +167,7 @@ def refresh() -> int:
         if path.is_file():
             path.unlink(missing_ok=True)
             count += 1
-    print(f"cockpit: {count} cached results removed")
+    print(f"驾驶舱：已清除 {count} 条缓存结果")
     return 0
 
 

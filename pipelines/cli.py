@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -243,10 +243,24 @@ def indicators(
         return
     labels = {
         "indicator_id": "编号", "indicator_name": "指标", "organization_name": "机构",
-        "numerator": "分子", "denominator": "分母", "value": "值", "unit": "单位",
+        "numerator": "分子", "denominator": "分母", "value": "值",
         "state_name": "状态", "confidence_name": "口径可信度",
     }  # fmt: skip
-    console.print_table(f"指标 {period}", rows, labels)
+    shown = [{**row, "value": _readable(row)} for row in rows]
+    console.print_table(f"指标 {period}", shown, labels)
+
+
+def _readable(row: dict[str, Any]) -> str | None:
+    """A value as people read it: a share as per cent, others with their unit."""
+    if row["value"] is None:
+        return None
+    match row["unit"]:
+        case "ratio":
+            return f"{row['value'] * 100:.1f}%"
+        case "day":
+            return f"{row['value']:.1f} 天"
+        case _:
+            return f"{row['value']:,.2f} 元"
 
 
 @app.command()

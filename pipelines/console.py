@@ -22,7 +22,7 @@ from rich.table import Table
 
 from pipelines.progress import Step, listening
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 150)
 errors = Console(stderr=True)
 
 STAGES = {
@@ -113,7 +113,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4f}".rstrip("0").rstrip(".")
     if isinstance(value, Decimal):
-        return f"{value:,}"
+        return f"{value:,.0f}" if value == value.to_integral_value() else f"{value:,}"
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)

@@ -10,6 +10,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import duckdb
 from ingestion.clock import now
 from ingestion.lake import Lake
 from pipelines.progress import Step, report
+from pipelines.settings import PROJECT
 
 KEEP_VERSIONS = 5
 COCKPIT_LIBRARIES = ("organization", "organization_ancestor")
@@ -66,6 +69,7 @@ def publish(
     building.rename(lake.published / f"v{version}")
     _swap(lake.published, f"v{version}")
     _prune(lake, keep)
+    _tell_cockpit(lake)
     report(Step("publish", f"v{version}", 1, 1, f"{len(counts)} 张表"))
     return version
 
@@ -149,6 +153,14 @@ def _swap(folder: Path, name: str) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(name)
     fresh.replace(folder / "current")
+
+
+def _tell_cockpit(lake: Lake) -> None:
+    """A cockpit of this lake forgets its cached results; without one there is nothing to do."""
+    if (lake.home / "superset").is_dir():
+        command = [sys.executable, str(PROJECT / "dashboards" / "serve.py"), "refresh"]
+        environment = os.environ | {"YIGONG_HOME": str(lake.home)}
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
 def _versions(lake: Lake) -> list[int]:
