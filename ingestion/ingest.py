@@ -24,6 +24,7 @@ from ingestion.ledger import Batch, Count, Ledger, Quarantined, SeenFile
 from ingestion.person import People, people
 from ingestion.transports import directory
 from ingestion.transports.directory import Arrival
+from ingestion.turn import turn
 from ingestion.vault import Vault
 
 BATCH_BYTES = 64 * 1024 * 1024
@@ -63,25 +64,25 @@ def ingest_feed(
         UnbalancedLedger: rows were lost or invented; the batch is not booked and is taken again.
     """
     box = inbox or lake.inbox
-    discard_unbooked(lake, contract, ledger)
-    paths = directory.waiting(box, contract.location.pattern, ledger.seen(contract.feed))
-    known = ledger.seen_digests(contract.feed)
-    run = FeedRun(contract.feed, 0, 0, Count())
-    for arrivals in _batches(directory.take(box, paths, settle=settle)):
-        fresh = [a for a in arrivals if (a.name, a.digest) not in known]
-        if not fresh:
-            continue
-        moment = now()
-        batch = _take_batch(lake, contract, vault, ledger, fresh, moment)
-        ledger.commit(batch)
-        run = FeedRun(
-            run.feed,
-            run.files + len(fresh),
-            run.records + batch.records,
-            sum(batch.counts.values(), run.count),
-        )
-        if progress:
-            progress(contract.feed, run.files, len(paths))
+    with turn(lake, contract.feed):
+        discard_unbooked(lake, contract, ledger)
+        paths = directory.waiting(box, contract.location.pattern, ledger.seen(contract.feed))
+        known = ledger.seen_digests(contract.feed)
+        run = FeedRun(contract.feed, 0, 0, Count())
+        for arrivals in _batches(directory.take(box, paths, settle=settle)):
+            fresh = [a for a in arrivals if (a.name, a.digest) not in known]
+            if not fresh:
+                continue
+            batch = _take_batch(lake, contract, vault, ledger, fresh, now())
+            ledger.commit(batch)
+            run = FeedRun(
+                run.feed,
+                run.files + len(fresh),
+                run.records + batch.records,
+                sum(batch.counts.values(), run.count),
+            )
+            if progress:
+                progress(contract.feed, run.files, len(paths))
     return run
 
 
@@ -95,7 +96,10 @@ def parse(contract: Contract, files: Sequence[SourceFile]) -> Parsed:
 
 
 def discard_unbooked(lake: Lake, contract: Contract, ledger: Ledger) -> None:
-    """Remove what a batch wrote that was never booked, so that it can be taken again."""
+    """Remove what a batch wrote that was never booked, so that it can be taken again.
+
+    Only within the feed's `turn`: another process may be about to book what it has written.
+    """
     booked = ledger.batch_ids(contract.feed)
     for entity in [*contract.mapping().records, "source_person"]:
         for path in lake.silver(entity).glob(f"*/{contract.feed}--*.parquet"):
@@ -143,15 +147,19 @@ def _take_batch(
         files=[SeenFile(a.name, a.digest, len(a.data), a.modified_ns) for a in arrivals],
         records=sum(parsed.records),
         counts=outcome.counts,
-        quarantined=outcome.quarantined,
+        quarantined=[*outcome.quarantined, *outcome.repeated],
         unmapped=outcome.unmapped,
     )
 
 
 @dataclass(frozen=True)
 class Outcome:
+    """What became of a parsed batch. `quarantined` are pieces new to quarantine, `repeated` refused
+    ones that are in it already (counted as duplicates)."""
+
     counts: dict[str, Count]
     quarantined: list[Quarantined]
+    repeated: list[Quarantined]
     unmapped: dict[tuple[str, str, str], int]
 
 
@@ -177,6 +185,7 @@ class Landing:
         known = set(known)
         counts: dict[str, Count] = {}
         quarantined: list[Quarantined] = []
+        repeated: list[Quarantined] = []
         unmapped: dict[tuple[str, str, str], int] = {}
         persons: list[People] = []
         for name, table in parsed.tables.items():
@@ -203,7 +212,7 @@ class Landing:
                 )
                 for row in result.refused.iter_rows(named=True)
             ]
-            kept = _first_time(refused, known)
+            kept, again = _first_time(refused, known)
             if entity.person and mapping.person:
                 found = people(
                     source, fields=mapping.person, contract=self.contract, vault=self.vault
@@ -215,20 +224,22 @@ class Landing:
                 received=len(table),
                 accepted=len(accepted),
                 quarantined=len(kept),
-                duplicate=repeats + len(refused) - len(kept),
+                duplicate=repeats + len(again),
             )
             quarantined += kept
+            repeated += again
             for (column, code), seen in result.unmapped.items():
                 unmapped[name, column, code] = seen
         if parsed.problems:
-            pieces = [self._unreadable(p, files) for p in parsed.problems]
-            kept = _first_time(pieces, known)
+            pieces = [self.unreadable(p, files) for p in parsed.problems]
+            kept, again = _first_time(pieces, known)
             counts[UNREADABLE] = Count(
-                received=len(pieces), quarantined=len(kept), duplicate=len(pieces) - len(kept)
+                received=len(pieces), quarantined=len(kept), duplicate=len(again)
             )
             quarantined += kept
+            repeated += again
         self._write_people(persons, files)
-        return Outcome(counts, quarantined, unmapped)
+        return Outcome(counts, quarantined, repeated, unmapped)
 
     def _new_rows(self, entity: Entity, accepted: pl.DataFrame) -> tuple[pl.DataFrame, int]:
         """Rows never seen in this feed, and how many were exact repeats."""
@@ -287,7 +298,8 @@ class Landing:
         position = {FILE: pl.lit(0), RECORD: pl.lit(0), ITEM: pl.lit(0)}
         self._write(entity, rows.with_columns(**position), files)
 
-    def _unreadable(self, problem: Problem, files: Sequence[tuple[str, str]]) -> Quarantined:
+    def unreadable(self, problem: Problem, files: Sequence[tuple[str, str]]) -> Quarantined:
+        """A problem as a piece of quarantine; the same one of the same bytes has the same id."""
         name, digest = files[problem.file]
         place = f"{digest}|{problem.record}|{problem.item}|{problem.code}|{problem.detail}"
         return Quarantined(
@@ -303,11 +315,15 @@ def _identifier(feed: str, entity: str, what: object) -> str:
     return xxhash.xxh3_128_hexdigest(f"{feed}|{entity}|{what}".encode())
 
 
-def _first_time(refused: Sequence[Quarantined], known: set[str]) -> list[Quarantined]:
-    """Refused pieces not in quarantine yet; `known` learns them."""
-    kept = []
+def _first_time(
+    refused: Sequence[Quarantined], known: set[str]
+) -> tuple[list[Quarantined], list[Quarantined]]:
+    """Refused pieces not in quarantine yet, and those that are; `known` learns the new ones."""
+    kept, again = [], []
     for piece in refused:
-        if piece.quarantine_id not in known:
+        if piece.quarantine_id in known:
+            again.append(piece)
+        else:
             known.add(piece.quarantine_id)
             kept.append(piece)
-    return kept
+    return kept, again

@@ -6,7 +6,7 @@ a batch and its quarantine commit together (`quarantine.py` reads and replays it
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -138,11 +138,19 @@ class Ledger:
         rows = self.database.execute("select quarantine_id from quarantine where feed = ?", (feed,))
         return {row["quarantine_id"] for row in rows}
 
-    def commit(self, batch: Batch, *, released: Sequence[str] = ()) -> None:
+    def commit(
+        self,
+        batch: Batch,
+        *,
+        released: Sequence[str] = (),
+        restated: Mapping[str, tuple[str, str]] | None = None,
+    ) -> None:
         """Write a batch, its files, counts and quarantine in one transaction.
 
         Args:
+            batch: A quarantined piece that is in quarantine already is seen once more.
             released: Quarantine ids that this batch (a replay) has taken out of quarantine.
+            restated: Present reason code and detail of pieces that stay, by quarantine id.
 
         Raises:
             UnbalancedLedger: an entity's counts do not add up.
@@ -199,6 +207,10 @@ class Ledger:
             self.database.executemany(
                 "update quarantine set state = 'replayed', last_seen = ? where quarantine_id = ?",
                 [(moment, quarantine_id) for quarantine_id in released],
+            )
+            self.database.executemany(
+                "update quarantine set reason_code = ?, detail = ? where quarantine_id = ?",
+                [(*reason, quarantine_id) for quarantine_id, reason in (restated or {}).items()],
             )
 
     def feeds(self) -> dict[str, sqlite3.Row]:

@@ -2,7 +2,8 @@
 
 A refused piece is never copied: quarantine holds its place, bronze holds its bytes. Replay reads
 the file again with today's contract and crosswalks; what passes now is accepted and booked as a
-correction (received 0, accepted +1, quarantined -1), so a second replay changes nothing.
+correction (received 0, accepted +1, quarantined -1), so a second replay changes nothing. After it
+the books read as if the file had been taken with today's contract in the first place.
 """
 
 import sqlite3
@@ -13,11 +14,13 @@ import polars as pl
 
 from ingestion import bronze
 from ingestion.clock import now
+from ingestion.conform import clean, row_digests
 from ingestion.contract import Contract
-from ingestion.formats.source import FILE, ITEM, RECORD, Parsed
-from ingestion.ingest import UNREADABLE, Landing, parse
+from ingestion.formats.source import FILE, ITEM, RECORD, Parsed, position_schema
+from ingestion.ingest import UNREADABLE, Landing, Outcome, discard_unbooked, parse
 from ingestion.lake import Lake
-from ingestion.ledger import Batch, Count, Ledger
+from ingestion.ledger import Batch, Count, Ledger, Quarantined
+from ingestion.turn import turn
 from ingestion.vault import Vault
 
 
@@ -59,101 +62,180 @@ def entry(ledger: Ledger, quarantine_id: str) -> sqlite3.Row:
 
 
 def replay(lake: Lake, contract: Contract, *, vault: Vault, ledger: Ledger) -> Replay:
-    """Try every open piece of a feed again. Idempotent."""
-    waiting = entries(ledger, feed=contract.feed)
-    if not waiting:
-        return Replay(contract.feed, 0, 0, 0)
-    digests = sorted({row["file_digest"] for row in waiting})
-    files = bronze.recall(lake, contract.feed, digests)
-    parsed = parse(contract, [files[d] for d in digests])
-    still = _still_refused(parsed, digests)
-    moment = now()
-    batch_id = f"{moment:%Y%m%dT%H%M%S%f}"
-    landing = Landing(lake, contract, vault, batch_id, moment)
-    open_ids = {row["quarantine_id"] for row in waiting}
-    outcome = landing.land(
-        _only(parsed, waiting, digests),
-        [(files[d].name, d) for d in digests],
-        known=ledger.quarantine_ids(contract.feed) - open_ids,
-    )
-    refused = {piece.quarantine_id for piece in outcome.quarantined}
-    released = [
-        row for row in waiting if row["quarantine_id"] not in refused and _place(row) not in still
-    ]
-    new = [piece for piece in outcome.quarantined if piece.quarantine_id not in open_ids]
-    accepted = sum(c.accepted for c in outcome.counts.values())
-    counts = _correction(
-        freed=Counter(row["entity"] for row in released),
-        gained={name: count.accepted for name, count in outcome.counts.items()},
-        new=Counter(piece.entity for piece in new),
-    )
-    ledger.commit(
-        Batch(
-            batch_id=batch_id,
-            feed=contract.feed,
-            member_id=contract.member,
-            received_at=moment,
-            kind="replay",
-            files=[],
-            records=0,
-            counts=counts,
-            quarantined=new,
-            unmapped=outcome.unmapped,
-        ),
-        released=[row["quarantine_id"] for row in released],
-    )
-    duplicate = sum(c.duplicate for c in counts.values())
-    return Replay(contract.feed, len(waiting), accepted, duplicate)
-
-
-def _place(row: sqlite3.Row) -> tuple[str, int, int, str]:
-    return row["file_digest"], row["record_number"], row["item_number"], row["reason_code"]
-
-
-def _still_refused(parsed: Parsed, digests: list[str]) -> set[tuple[str, int, int, str]]:
-    return {(digests[p.file], p.record, p.item, p.code) for p in parsed.problems}
-
-
-def _only(parsed: Parsed, waiting: list[sqlite3.Row], digests: list[str]) -> Parsed:
-    """The rows that stood in quarantine, and all rows of pieces that were unreadable then."""
-    index = {digest: i for i, digest in enumerate(digests)}
-    tables = {}
-    for name, table in parsed.tables.items():
-        places = [
-            (index[r["file_digest"]], r["record_number"], r["item_number"])
-            for r in waiting if r["entity"] == name
+    """Try every open piece of a feed again; one that still does not pass, or that today's contract
+    no longer finds, stays. Idempotent: without a change of contract a second one books nothing."""
+    with turn(lake, contract.feed):
+        discard_unbooked(lake, contract, ledger)
+        waiting = entries(ledger, feed=contract.feed)
+        if not waiting:
+            return Replay(contract.feed, 0, 0, 0)
+        digests = sorted({row["file_digest"] for row in waiting})
+        recalled = bronze.recall(lake, contract.feed, digests)
+        files = [(recalled[d].name, d) for d in digests]
+        parsed = parse(contract, [recalled[d] for d in digests])
+        moment = now()
+        landing = Landing(lake, contract, vault, f"{moment:%Y%m%dT%H%M%S%f}", moment)
+        unread = {landing.unreadable(p, files).quarantine_id for p in parsed.problems}
+        readable = [
+            row for row in waiting
+            if row["entity"] == UNREADABLE and row["quarantine_id"] not in unread
         ]  # fmt: skip
-        whole = [index[r["file_digest"]] for r in waiting if r["entity"] == UNREADABLE]
-        wanted = pl.DataFrame(
-            places, schema={c: table.schema[c] for c in (FILE, RECORD, ITEM)}, orient="row"
-        )
-        named = table.join(wanted, on=[FILE, RECORD, ITEM], how="semi")
-        unread = table.filter(pl.col(FILE).is_in(whole)).join(
-            wanted, on=[FILE, RECORD, ITEM], how="anti"
-        )
-        tables[name] = pl.concat([named, unread])
-    return Parsed(tables=tables, problems=[], records=parsed.records)
-
-
-def _correction(
-    *, freed: Counter[str], gained: dict[str, int], new: Counter[str]
-) -> dict[str, Count]:
-    """Ledger lines that move freed pieces to accepted or duplicate.
-
-    A piece that was unreadable held an unknown number of rows: it leaves the books as received and
-    quarantined, and the rows that came out of it enter them.
-    """
-    counts = {}
-    for name in sorted({*freed, *gained, *new}):
-        if name == UNREADABLE:
-            count = Count(received=-freed[name], quarantined=-freed[name])
-        else:
-            accepted = gained.get(name, 0)
-            count = Count(
-                received=max(0, accepted - freed[name]),
-                accepted=accepted,
-                quarantined=-freed[name],
-                duplicate=max(0, freed[name] - accepted),
+        chosen, found = _choose(lake, contract.feed, parsed, waiting, readable, digests)
+        open_ids = {row["quarantine_id"] for row in waiting}
+        outcome = landing.land(chosen, files, known=ledger.quarantine_ids(contract.feed) - open_ids)
+        correction = _correct(outcome, waiting, readable, found)
+        if correction.changes:
+            ledger.commit(
+                Batch(
+                    batch_id=landing.batch_id,
+                    feed=contract.feed,
+                    member_id=contract.member,
+                    received_at=moment,
+                    kind="replay",
+                    files=[],
+                    records=0,
+                    counts=correction.counts,
+                    quarantined=correction.added,
+                    unmapped=outcome.unmapped,
+                ),
+                released=correction.released,
+                restated=correction.restated,
             )
-        counts[name] = count + Count(received=new[name], quarantined=new[name])
-    return counts
+    total = sum(correction.counts.values(), Count())
+    return Replay(contract.feed, len(waiting), total.accepted, total.duplicate)
+
+
+Place = tuple[str, str, int, int]
+"""Entity, file digest, record and item: where a row lies."""
+
+
+def _place(row: sqlite3.Row) -> Place:
+    return row["entity"], row["file_digest"], row["record_number"], row["item_number"]
+
+
+def _choose(
+    lake: Lake,
+    feed: str,
+    parsed: Parsed,
+    waiting: list[sqlite3.Row],
+    readable: list[sqlite3.Row],
+    digests: list[str],
+) -> tuple[Parsed, set[Place]]:
+    """The rows to land: those that stood in quarantine, then those that were unreadable then.
+
+    Also gives the places of the former. A row that was accepted from the same file is not new.
+    """
+    index = {digest: number for number, digest in enumerate(digests)}
+    tables: dict[str, pl.DataFrame] = {}
+    found: set[Place] = set()
+    for name, table in parsed.tables.items():
+        here = [row for row in waiting if row["entity"] == name]
+        places = pl.DataFrame(
+            [(index[r["file_digest"]], r["record_number"], r["item_number"]) for r in here],
+            schema=position_schema(),
+            orient="row",
+        )
+        named = table.join(places, on=[FILE, RECORD, ITEM], how="semi")
+        found |= {(name, digests[f], r, i) for f, r, i in named.select(FILE, RECORD, ITEM).rows()}
+        fresh = _of_pieces(table.join(places, on=[FILE, RECORD, ITEM], how="anti"), readable, index)
+        tables[name] = pl.concat([named, _never_accepted(lake, feed, name, fresh, digests)])
+    return Parsed(tables, parsed.problems, parsed.records), found
+
+
+def _of_pieces(
+    table: pl.DataFrame, pieces: list[sqlite3.Row], index: dict[str, int]
+) -> pl.DataFrame:
+    """Rows of pieces that can be read now: their record, or their whole file."""
+    whole = {index[piece["file_digest"]] for piece in pieces if piece["record_number"] == 0}
+    records = {(index[piece["file_digest"]], piece["record_number"]) for piece in pieces}
+    schema = {c: t for c, t in position_schema().items() if c != ITEM}
+    wanted = pl.DataFrame(sorted(records), schema=schema, orient="row")
+    in_whole = pl.col(FILE).is_in(sorted(whole))
+    return pl.concat(
+        [
+            table.filter(in_whole),
+            table.filter(~in_whole).join(wanted, on=[FILE, RECORD], how="semi"),
+        ]
+    )
+
+
+def _never_accepted(
+    lake: Lake, feed: str, entity: str, rows: pl.DataFrame, digests: list[str]
+) -> pl.DataFrame:
+    paths = sorted(lake.silver(entity).glob(f"*/{feed}--*.parquet"))
+    if not paths or not len(rows):
+        return rows
+    accepted = (
+        pl.scan_parquet(paths, hive_partitioning=False)
+        .filter(pl.col("file_digest").is_in(digests))
+        .select("file_digest", "row_digest")
+        .unique()
+        .collect()
+    )
+    marked = rows.with_columns(
+        row_digests(clean(rows)),
+        file_digest=pl.lit(pl.Series(digests)).gather(pl.col(FILE)),
+    )
+    fresh = marked.join(accepted, on=["file_digest", "row_digest"], how="anti")
+    return fresh.select(rows.columns)
+
+
+@dataclass(frozen=True)
+class _Correction:
+    """Ledger lines of a replay, and what happens to entries of the quarantine."""
+
+    counts: dict[str, Count]
+    added: list[Quarantined]
+    released: list[str]
+    restated: dict[str, tuple[str, str]]
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.counts or self.added or self.released or self.restated)
+
+
+def _correct(
+    outcome: Outcome,
+    waiting: list[sqlite3.Row],
+    readable: list[sqlite3.Row],
+    found: set[Place],
+) -> _Correction:
+    """What the books must say after a replay that they did not say before.
+
+    A row found again was received before; only its fate is new. A piece that was unreadable held an
+    unknown number of rows: it leaves the books, and the rows that came out of it enter them.
+    """
+    by_id = {piece.quarantine_id: piece for piece in outcome.quarantined}
+    by_place = {_piece_place(p): p for p in outcome.quarantined if p.entity != UNREADABLE}
+    released = list(readable)
+    restated = {}
+    for row in waiting:
+        held = by_id.get(row["quarantine_id"]) or by_place.get(_place(row))
+        if held is None and _place(row) in found:
+            released.append(row)
+        elif held and (held.reason_code, held.detail) != (row["reason_code"], row["detail"]):
+            restated[row["quarantine_id"]] = (held.reason_code, held.detail)
+    open_ids = {row["quarantine_id"] for row in waiting}
+    added = [
+        piece for piece in outcome.quarantined
+        if piece.quarantine_id not in open_ids and _piece_place(piece) not in found
+    ]  # fmt: skip
+    freed = Counter(row["entity"] for row in released)
+    new = Counter(piece.entity for piece in added)
+    before = Counter(place[0] for place in found)
+    counts = {}
+    for name in sorted({*freed, *new, *outcome.counts}):
+        quarantined = new[name] - freed[name]
+        if name == UNREADABLE:
+            counts[name] = Count(received=quarantined, quarantined=quarantined)
+            continue
+        landed = outcome.counts[name]
+        received = landed.received - before[name]
+        repeats = received - landed.accepted - quarantined
+        counts[name] = Count(received, landed.accepted, quarantined, repeats)
+    counts = {name: count for name, count in counts.items() if count != Count()}
+    return _Correction(counts, added, [row["quarantine_id"] for row in released], restated)
+
+
+def _piece_place(piece: Quarantined) -> Place:
+    return piece.entity, piece.file_digest, piece.record_number, piece.item_number
