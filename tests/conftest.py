@@ -16,3 +16,20 @@ def shared_samples() -> Path:
     if not samples.is_dir():
         pytest.skip("the shared samples are not on this machine")
     return samples
+
+
+SHARED_GROUND = {
+    "tests/dashboards": "cockpit",
+    "tests/unit/marts": "marts",
+    "tests/unit/county": "county",
+    "tests/unit/formats": "formats",
+}
+"""Folders whose tests share something that is dear to make: one worker runs them all."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        place = item.path.relative_to(PROJECT).as_posix()
+        for folder, group in SHARED_GROUND.items():
+            if place.startswith(folder):
+                item.add_marker(pytest.mark.xdist_group(group))
