@@ -17,11 +17,8 @@ def check_definitions(key_of: Callable[[str, str], dg.AssetKey]) -> list[dg.Asse
     Args:
         key_of: The asset key of a layer's table.
     """
-    return [_layer_checks(layer, key_of) for layer in LAYERS if _of(layer)]
-
-
-def _of(layer: Layer) -> list[dg.AssetCheckSpec]:
-    return [s for s in suites() if s.layer == layer]  # type: ignore[misc]
+    used = {suite.layer for suite in suites()}
+    return [_layer_checks(layer, key_of) for layer in LAYERS if layer in used]
 
 
 def _layer_checks(
@@ -39,10 +36,13 @@ def _layer_checks(
         for expectation in suite.expectations
     ]
 
-    @dg.multi_asset_check(specs=specs, name=f"expectations_{layer}")
-    def run_checks() -> Iterable[dg.AssetCheckResult]:
+    @dg.multi_asset_check(specs=specs, name=f"expectations_{layer}", can_subset=True)
+    def run_checks(context: dg.AssetCheckExecutionContext) -> Iterable[dg.AssetCheckResult]:
         for outcome in steps.check(Lake.open(home()), layer):
-            yield _result(outcome, key_of(layer, outcome.suite.table))
+            asset = key_of(layer, outcome.suite.table)
+            key = dg.AssetCheckKey(asset, outcome.expectation.id)
+            if key in context.selected_asset_check_keys:
+                yield _result(outcome, asset)
 
     return run_checks
 

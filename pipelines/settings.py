@@ -17,6 +17,14 @@ _QUIET = {
 }
 
 
+_DAGSTER = """\
+telemetry: {enabled: false}
+nux: {enabled: false}
+concurrency:
+  runs: {max_concurrent_runs: 1}  # one DuckDB file has one writer
+"""
+
+
 def home() -> Path:
     """The lake's folder: `YIGONG_HOME`, else `var/` of the project."""
     given = os.environ.get("YIGONG_HOME")
@@ -31,7 +39,7 @@ def prepare_environment() -> Path:
     (lake_home / "logs").mkdir(exist_ok=True)
     settings = dagster_home / "dagster.yaml"
     if not settings.exists():
-        settings.write_text("telemetry:\n  enabled: false\n")
+        settings.write_text(_DAGSTER)
     os.environ.update(_QUIET)
     os.environ["YIGONG_HOME"] = str(lake_home)
     os.environ["DAGSTER_HOME"] = str(dagster_home)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import dagster as dg
 
 from ingestion.contract import Contract
-from ingestion.entity import entities
+from ingestion.entity import Entity, entities
+from ingestion.ingest import ingest_feed
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
+from ingestion.vault import Vault
 from pipelines import run, steps
 
 
@@ -22,10 +24,18 @@ def feed_asset(contract: Contract) -> dg.AssetsDefinition:
         owners=["team:data_engineers"],
         tags={"member": contract.member, "format": contract.format},
         kinds={"parquet"},
+        metadata={
+            "owner": contract.owner,
+            "arrives": f"每{_RHYTHM[contract.arrives.every]} {contract.arrives.by} 前",
+            "inbox": contract.location.pattern,
+            "entities": sorted(contract.mapping().records),
+        },
     )
     def take() -> dg.MaterializeResult[None]:
         started = time.monotonic()
-        (taken,) = steps.ingest(_lake(), feeds=[contract.feed])
+        lake = _lake()
+        with Vault(lake.home) as vault, Ledger(lake.home) as ledger:
+            taken = ingest_feed(lake, contract, vault=vault, ledger=ledger)
         count = taken.count
         return dg.MaterializeResult(
             metadata={
@@ -35,8 +45,7 @@ def feed_asset(contract: Contract) -> dg.AssetsDefinition:
                 "accepted": count.accepted,
                 "quarantined": count.quarantined,
                 "duplicate": count.duplicate,
-                "seconds": round(time.monotonic() - started, 2),
-                "arrives": f"每{_RHYTHM[contract.arrives.every]} {contract.arrives.by} 前",
+                "seconds": _since(started),
             }
         )
 
@@ -56,6 +65,7 @@ def silver_assets(contracts: dict[str, Contract]) -> dg.AssetsDefinition:
             description=f"{entity.label_zh}：{entity.grain}",
             owners=["team:data_engineers"],
             kinds={"parquet"},
+            metadata={"dagster/column_schema": _columns(entity)},
         )
         for entity in entities().values()
     ]
@@ -66,13 +76,24 @@ def silver_assets(contracts: dict[str, Contract]) -> dg.AssetsDefinition:
 
         lake = _lake()
         for name in entities():
+            started = time.monotonic()
             pattern = str(lake.silver(name) / "*" / "*.parquet")
             rows = pl.scan_parquet(pattern, hive_partitioning=False).select(pl.len()).collect()
             yield dg.MaterializeResult(
-                asset_key=["silver", name], metadata={"dagster/row_count": rows.item()}
+                asset_key=["silver", name],
+                metadata={"dagster/row_count": rows.item(), "seconds": _since(started)},
             )
 
     return silver_entities
+
+
+def _columns(entity: Entity) -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            dg.TableColumn(name, str(column.type), description=column.label_zh)
+            for name, column in entity.columns.items()
+        ]
+    )
 
 
 def _fills(contract: Contract, entity: str) -> bool:
@@ -89,6 +110,7 @@ def _fills(contract: Contract, entity: str) -> bool:
     kinds={"parquet"},
 )
 def reference() -> dg.MaterializeResult[None]:
+    started = time.monotonic()
     lake = _lake()
     run.require_balance(lake)
     steps.refresh_reference(lake)
@@ -99,6 +121,7 @@ def reference() -> dg.MaterializeResult[None]:
             "dagster/row_count": len(totals),
             "received": sum(row["received"] for row in totals.values()),
             "quarantined": sum(row["quarantined"] for row in totals.values()),
+            "seconds": _since(started),
         }
     )
 
@@ -112,12 +135,14 @@ def reference() -> dg.MaterializeResult[None]:
     kinds={"parquet"},
 )
 def person_link() -> dg.MaterializeResult[None]:
+    started = time.monotonic()
     linked = steps.link_persons(_lake())
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": linked.source_persons,
             "persons": linked.persons,
             "merges": linked.merges,
+            "seconds": _since(started),
         }
     )
 
@@ -126,3 +151,7 @@ def _lake() -> Lake:
     from pipelines.settings import home
 
     return Lake.open(home())
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 2)
