@@ -18,24 +18,29 @@ _SCHEMA = {
     "file_name": pl.String(),
     "file_digest": pl.String(),
     "byte_count": pl.Int64(),
+    "part": pl.Int32(),
     "content": pl.Binary(),
 }
+PART_BYTES = 8 << 20
+"""A file above this lies in several rows: a Parquet writer holds many copies of one huge value."""
 
 
 def keep(
     lake: Lake, contract: Contract, batch_id: str, moment: datetime, arrivals: Sequence[Arrival]
 ) -> None:
-    """Write one batch of files to `bronze/<feed>/day=<day>/<batch_id>.parquet`, one row a file."""
+    """Write one batch to `bronze/<feed>/day=<day>/<batch_id>.parquet`; grain: a part of a file."""
     day = f"{batch_id[:4]}-{batch_id[4:6]}-{batch_id[6:8]}"
     rows = [
         (
             contract.feed, contract.member, contract.location.kind, moment,
-            a.name, a.digest, len(a.data), a.data,
+            a.name, a.digest, len(a.data), part, a.data[start : start + PART_BYTES],
         )
         for a in arrivals
+        for part, start in enumerate(range(0, max(1, len(a.data)), PART_BYTES))
     ]  # fmt: skip
     frame = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
-    write_parquet(frame, lake.bronze(contract.feed) / f"day={day}" / f"{batch_id}.parquet")
+    path = lake.bronze(contract.feed) / f"day={day}" / f"{batch_id}.parquet"
+    write_parquet(frame, path, group_rows=1 if len(rows) > len(arrivals) else None)
 
 
 def recall(lake: Lake, feed: str, digests: Sequence[str]) -> dict[str, SourceFile]:
@@ -46,14 +51,18 @@ def recall(lake: Lake, feed: str, digests: Sequence[str]) -> dict[str, SourceFil
     """
     pattern = lake.bronze(feed) / "*" / "*.parquet"
     frame = (
-        pl.scan_parquet(str(pattern), hive_partitioning=False)
+        pl.scan_parquet(
+            str(pattern), schema=_SCHEMA, missing_columns="insert", hive_partitioning=False
+        )
         .filter(pl.col("file_digest").is_in(list(digests)))
-        .unique("file_digest")
+        .select("file_name", "file_digest", pl.col("part").fill_null(0), "content")
+        .unique(["file_digest", "part"])
+        .sort("file_digest", "part")
         .collect()
     )
     found = {
-        row["file_digest"]: SourceFile(row["file_name"], row["content"])
-        for row in frame.iter_rows(named=True)
+        digest: SourceFile(parts["file_name"][0], b"".join(parts["content"]))
+        for (digest,), parts in frame.partition_by("file_digest", as_dict=True).items()
     }
     missing = set(digests) - set(found)
     if missing:

@@ -66,12 +66,18 @@ def empty_frame(entity: Entity) -> pl.DataFrame:
     return pl.DataFrame(schema=entity.schema())
 
 
-def write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    """Write a frame whole or not at all: temporary name, fsync, rename."""
+def write_parquet(frame: pl.DataFrame, path: Path, *, group_rows: int | None = None) -> None:
+    """Write a frame whole or not at all: temporary name, fsync, rename.
+
+    Args:
+        group_rows: Rows of a row group; few for very long rows, which bounds the memory taken.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as stream:
-        frame.write_parquet(stream, compression="zstd", compression_level=1)
+        frame.write_parquet(
+            stream, compression="zstd", compression_level=1, row_group_size=group_rows
+        )
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)
