@@ -56,6 +56,7 @@ class _Patient:
     """Follow-ups of one person and disease in the current year."""
 
     year: int
+    first_month: int
     face_to_face: int = 0
     latest: tuple[date, str] | None = None
     organization_id: str = ""
@@ -135,19 +136,20 @@ class AnswerKey:
             key = (visit.disease, visit.person.number)
             state = self._patients.get(key)
             if state is None or state.year != month.year:
-                state = self._patients[key] = _Patient(month.year)
+                state = self._patients[key] = _Patient(month.year, visit.day.month)
             place = (visit.day, visit.visit_id)
             if state.latest is None or place > state.latest:
                 state.latest, state.organization_id = place, visit.organization_id
                 state.controlled = _controlled(visit)
             state.face_to_face += visit.mode in ("1", "2")
-        needed = max(1, month.number // 3)
         for (disease, _), state in self._patients.items():
             if state.year != month.year:
                 continue
             where, label = state.organization_id, month.label
             self.measures[f"{disease}_managed", where, label] += 1
-            self.measures[f"{disease}_standard", where, label] += state.face_to_face >= needed
+            # One visit, and one more for every three months since the first, four a year.
+            due = min(4, 1 + (month.number - state.first_month) // 3)
+            self.measures[f"{disease}_standard", where, label] += state.face_to_face >= due
             self.measures[f"{disease}_controlled", where, label] += state.controlled
 
     # output -----------------------------------------------------------------------------------

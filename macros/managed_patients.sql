@@ -4,8 +4,10 @@
 
     A person is managed with at least one visit in the calendar year up to the month-end, and belongs
     to the organization of the latest visit (ties: larger visit_id). Managed to standard: at least
-    max(1, floor(month / 3)) face-to-face visits (clinic or home) so far this year, from four a year
-    (national basic public health service specification, third edition, 2017). `is_controlled` is an
+    as many face-to-face visits (clinic or home) so far this year as are due: one, and one more for
+    every three months since the first visit of the year, four at most (four a year: national basic
+    public health service specification, third edition, 2017; within the year:
+    docs/decisions/0005-visits-due-within-the-year.md). `is_controlled` is an
     expression on the columns of `visits`; a latest visit without the value is not controlled.
     Visits without a person are excluded rows of the managed measure.
 #}
@@ -25,7 +27,8 @@ face_to_face_by_person as (
     select
         month,
         person_id,
-        count(*) filter (where visit_mode_code in ('1', '2')) as face_to_face_count
+        count(*) filter (where visit_mode_code in ('1', '2')) as face_to_face_count,
+        least(4, 1 + floor((month(month) - month(min(visited_date))) / 3)) as due_count
     from visits_to_date
     where person_id is not null
     group by month, person_id
@@ -47,7 +50,7 @@ managed as (
         latest_visit.visit_id as record_id,
         latest_visit.person_id,
         face_to_face_by_person.face_to_face_count
-        >= greatest(1, floor(month(latest_visit.month) / 3)) as is_standard,
+        >= face_to_face_by_person.due_count as is_standard,
         coalesce({{ is_controlled }}, false) as is_controlled
     from latest_visit
     inner join face_to_face_by_person
