@@ -42,3 +42,12 @@ def update_links(lake: Lake) -> LinkRun:
     write_parquet(history, history_file)
     write_parquet(links, link_file)
     return LinkRun(len(links), links["person_id"].n_unique(), len(merges))
+
+
+def source_persons(lake: Lake, person_id: str) -> list[str]:
+    """The source persons linked to one person, in order; empty when there is no such person."""
+    link_file = lake.identity / "person_link.parquet"
+    if not link_file.exists():
+        return []
+    links = pl.read_parquet(link_file).filter(pl.col("person_id") == person_id)
+    return links["source_person_id"].to_list()

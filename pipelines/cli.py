@@ -337,6 +337,35 @@ def query(sql: str, json: JsonFlag = False) -> None:
 
 
 @app.command()
+def reveal(
+    person: Annotated[str, typer.Argument(help="居民编号 person_id")],
+    reason: Annotated[str, typer.Option(help="事由，写入审计日志")],
+    json: JsonFlag = False,
+) -> None:
+    """查看一位居民在各成员单位登记的身份信息；每次查看先记入审计日志。"""
+    from identity.store import source_persons
+    from ingestion.vault import Vault
+
+    if not reason.strip():
+        raise ValueError("请写明事由")
+    lake = _lake()
+    known = source_persons(lake, person)
+    if not known:
+        raise ValueError(f"没有居民编号 {person}")
+    with Vault(lake.home) as vault:
+        rows = [{"source_person_id": s, **vault.reveal(s, reason=reason)} for s in known]
+    if json:
+        console.print_json(rows)
+        return
+    labels = {
+        "local_id": "院内编号", "person_name": "姓名", "id_number": "身份证号",
+        "health_card_number": "健康卡号", "insurance_number": "医保编号", "phone": "电话",
+        "address": "住址",
+    }  # fmt: skip
+    console.print_table(f"{person}：{len(rows)} 处登记", rows, labels)
+
+
+@app.command()
 def dev(port: Annotated[int, typer.Option(help="端口")] = 3000) -> None:
     """打开 Dagster 页面：资产、检查、调度、传感器。"""
     command = [str(Path(sys.executable).parent / "dagster"), "dev", "-w",

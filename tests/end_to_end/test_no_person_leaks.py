@@ -1,5 +1,7 @@
 """Beyond the vault nobody's name, ID number, phone or address is anywhere in the lake."""
 
+import json
+import sqlite3
 from pathlib import Path
 
 import duckdb
@@ -44,6 +46,19 @@ def test_no_name_number_phone_or_address_leaves_the_vault(
 
 def test_the_scan_would_see_a_leak(secrets: list[str]) -> None:
     assert leaked(pl.Series(["x", f"患者 {secrets[0]} 来诊"]), secrets) == 1
+
+
+def test_reveal_gives_one_person_and_logs_the_look_first(
+    yigong: Yigong, county: CountyFolder
+) -> None:
+    (row,) = json.loads(yigong("query", "select min(person_id) as p from person", "--json"))
+    found = json.loads(yigong("reveal", row["p"], "--reason", "随访核实", "--json"))
+    names = set(pl.read_parquet(county.key / "pii.parquet")["value"])
+    assert {f["person_name"] for f in found if "person_name" in f} <= names
+    with sqlite3.connect(yigong.home / "vault.sqlite") as vault:
+        looks = vault.execute("select reason from reveal_log").fetchall()
+    assert looks == [("随访核实",)] * len(found)
+    assert "没有居民编号" in yigong("reveal", "P0", "--reason", "x", expect=1)
 
 
 def texts_of(path: Path) -> list[tuple[str, pl.Series]]:
