@@ -295,26 +295,33 @@ def inspect(
 ) -> None:
     """识别并解析任意文件或目录：格式、结果、各实体记录数、问题与位置；不写入湖仓。"""
     from collections import Counter
+    from contextlib import nullcontext
 
     from ingestion.inspect import inspect_paths
+    from pipelines.progress import Step, report
+
+    def advance(done: int, total: int) -> None:
+        report(Step("inspect", path.name, done, total))
 
     totals: Counter[str] = Counter()
     problems = []
-    for report in inspect_paths(path):
-        totals[report.outcome] += 1
-        if json:
-            console.print_json_line(report.as_dict())
-        elif report.outcome != "parsed":
-            problems.append(report)
-        elif path.is_file():
-            console.console.print_json(data=report.as_dict())
+    watched = path.is_dir() and not json
+    with console.progress_bars() if watched else nullcontext():
+        for found in inspect_paths(path, advance if watched else None):
+            totals[found.outcome] += 1
+            if json:
+                console.print_json_line(found.as_dict())
+            elif found.outcome != "parsed":
+                problems.append(found)
+            elif path.is_file():
+                console.console.print_json(data=found.as_dict())
     if json:
         return
-    for report in problems:
-        for problem in report.as_dict()["problems"][:3]:
+    for found in problems:
+        for problem in found.problems[:3]:
             console.console.print(
-                f"{report.path}: {report.outcome} {problem['code']} "
-                f"记录 {problem['record']} 项 {problem['item']} {problem['detail']}",
+                f"{found.path}: {found.outcome} {problem.code} "
+                f"记录 {problem.record} 项 {problem.item} {problem.detail}",
                 markup=False,
             )
     console.console.print(
