@@ -1,9 +1,9 @@
-"""Runs the dbt project in this process. Not here: models, or Dagster's own way of running dbt."""
+"""Runs the dbt project in this process, for the command line and for Dagster. Not here: models."""
 
 import contextlib
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,11 @@ from pipelines.settings import PROJECT
 
 
 class BuildFailed(RuntimeError):
-    """A dbt model or test failed; the message names each."""
+    """A dbt model or test failed; the message names each, `results` has every node that ran."""
 
-
-@dataclass(frozen=True)
-class BuildSummary:
-    models: int
-    tests: int
-    warnings: int
-    seconds: float
+    def __init__(self, message: str, results: Sequence[Any]) -> None:
+        self.results = results
+        super().__init__(message)
 
 
 def manifest_path() -> Path:
@@ -36,13 +32,16 @@ def manifest() -> dict[str, Any]:
     return loaded
 
 
-def build(select: str | None = None) -> BuildSummary:
-    """Build and test all models (or a dbt selection), reporting each node as it ends.
+def build(select: Sequence[str] = ()) -> list[Any]:
+    """Build and test all models, or exactly the named models and tests; report each as it ends.
+
+    Returns:
+        dbt's result of every model and test, in the order in which they ended.
 
     Raises:
         BuildFailed: a model or an error-severity test failed.
     """
-    total = _node_count()
+    total = len(select) or _node_count()
     done = 0
 
     def hear(event: Any) -> None:
@@ -52,20 +51,14 @@ def build(select: str | None = None) -> BuildSummary:
             name = event.data.node_info.node_name
             report(Step("build", name, done, max(total, done)))
 
-    arguments = ["build", *(["--select", select] if select else [])]
-    result = invoke(arguments, callbacks=[hear])
-    nodes = list(result.result or [])
-    failed = [n for n in nodes if str(n.status) in ("error", "fail", "runtime error")]
-    if failed or not result.success:
-        names = "; ".join(f"{n.node.name}: {str(n.message)[:300]}" for n in failed)
-        raise BuildFailed(names or str(result.exception))
-    kinds = [n.node.resource_type.value for n in nodes]
-    return BuildSummary(
-        models=kinds.count("model"),
-        tests=kinds.count("test") + kinds.count("unit_test"),
-        warnings=sum(str(n.status) == "warn" for n in nodes),
-        seconds=sum(n.execution_time for n in nodes),
-    )
+    chosen = ["--select", *select, "--indirect-selection", "empty"] if select else []
+    outcome = invoke(["build", *chosen], callbacks=[hear])
+    results = list(outcome.result or [])
+    failed = [r for r in results if str(r.status) in ("error", "fail", "runtime error")]
+    if failed or not outcome.success:
+        names = "; ".join(f"{r.node.name}: {str(r.message)[:300]}" for r in failed)
+        raise BuildFailed(names or str(outcome.exception), results)
+    return results
 
 
 def invoke(arguments: list[str], callbacks: list[Any] | None = None) -> Any:

@@ -21,7 +21,7 @@ from pipelines.assets.feeds import (  # noqa: E402
     reference,
     silver_assets,
 )
-from pipelines.assets.models import dbt, model_assets  # noqa: E402
+from pipelines.assets.models import model_assets  # noqa: E402
 from pipelines.assets.published import published_asset  # noqa: E402
 from pipelines.checks import check_definitions  # noqa: E402
 from pipelines.settings import home  # noqa: E402
@@ -108,6 +108,5 @@ defs = dg.Definitions(
     jobs=[daily_run],
     schedules=[daily_schedule],
     sensors=[inbox_sensor],
-    resources={"dbt": dbt()},
     executor=dg.in_process_executor,  # one DuckDB file has one writer; a process a step costs 7 s
 )

@@ -1,0 +1,148 @@
+"""The daily job of Dagster, for real: every asset, every check, and what a failed check stops.
+
+One process runs the job twice, as the daemon would; between the runs the commission's register
+arrives with a second county in it. Only the event log is in memory.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from county.build import build_county
+from tests.end_to_end.conftest import PROJECT, Yigong, subset
+
+pytestmark = [pytest.mark.xdist_group("dagster"), pytest.mark.slow]
+
+TWO_RUNS = """
+import json, sys
+from pathlib import Path
+import dagster as dg
+from pipelines.definitions import defs
+from tests.end_to_end.test_states_and_stops import register
+
+home = Path(sys.argv[1])
+graph = defs.resolve_asset_graph()
+told = {
+    "loaded": sorted({name.split(".")[0] for name in sys.modules}),
+    "keys": sorted(key.to_user_string() for key in graph.get_all_asset_keys()),
+    "check_count": len(graph.asset_check_keys),
+    "runs": [],
+}
+job = defs.resolve_job_def("daily_run")
+for arrives in ("county", "register"):
+    if arrives == "register":
+        (home / "inbox" / "commission_organizations").unlink()  # a link into the county's files
+        register(home, "653998", "另一个县", level="县")
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = job.execute_in_process(instance=instance, raise_on_error=False)
+    told["runs"].append({
+        "success": run.success,
+        "materialized": {
+            event.asset_key.to_user_string(): {
+                name: value.value for name, value in event.materialization.metadata.items()
+            }
+            for event in run.get_asset_materialization_events()
+        },
+        "checks": [
+            {
+                "check": f"{found.asset_key.to_user_string()} {found.check_name}",
+                "passed": found.passed,
+                "severity": found.severity.value,
+            }
+            for found in run.get_asset_check_evaluations()
+        ],
+    })
+(home / "told.json").write_text(json.dumps(told, default=str))
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    success: bool
+    materialized: dict[str, dict[str, Any]]
+    checks: list[dict[str, Any]]
+
+    def failed(self, severity: str) -> list[str]:
+        return [c["check"] for c in self.checks if not c["passed"] and c["severity"] == severity]
+
+
+@dataclass(frozen=True)
+class Told:
+    loaded: list[str]
+    keys: list[str]
+    check_count: int
+    runs: list[Run]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Yigong:
+    """A county whose insurance feed is missing: a warning, and nothing worse."""
+    root = tmp_path_factory.mktemp("county") / "county"
+    build_county(300, 2, 11, root)
+    command = Yigong(tmp_path_factory.mktemp("lake"))
+    folders = [p.name for p in (root / "inbox").iterdir() if p.name != "insurance_settlements"]
+    subset(folders, root / "inbox", command.home / "inbox")
+    return command
+
+
+@pytest.fixture(scope="module")
+def told(lake: Yigong) -> Told:
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_RUNS, str(lake.home)],
+        env=os.environ | {"YIGONG_HOME": str(lake.home)},
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads((lake.home / "told.json").read_text())
+    return Told(**{**found, "runs": [Run(**run) for run in found["runs"]]})
+
+
+def test_loading_the_definitions_leaves_the_checker_alone(told: Told) -> None:
+    assert "great_expectations" not in told.loaded, "slow to import; only a check may need it"
+
+
+def test_the_job_materializes_every_asset_with_its_rows_and_time(told: Told) -> None:
+    first = told.runs[0]
+    assert first.success
+    assert sorted(first.materialized) == told.keys
+    assert list(first.materialized)[-1] == "published/current"
+    lacking = [
+        key
+        for key, metadata in first.materialized.items()
+        if "seconds" not in metadata
+        or ("dagster/row_count" not in metadata and not key.startswith("staging/"))
+    ]
+    assert not lacking
+
+
+def test_every_check_is_evaluated_and_a_warning_does_not_stop(told: Told, lake: Yigong) -> None:
+    first = told.runs[0]
+    assert len(first.checks) == told.check_count
+    assert first.failed("WARN") == ["operations/feed_status feeds_arrive"]
+    assert first.failed("ERROR") == []
+    manifest = json.loads((lake.home / "published" / "v1" / "manifest.json").read_text())
+    assert manifest["quality"]["warning"] == 1
+    assert manifest["quality"]["passed"] > 30
+
+
+def test_a_critical_failure_stops_publishing(told: Told, lake: Yigong) -> None:
+    second = told.runs[1]
+    assert not second.success
+    assert second.failed("ERROR") == ["resource/organization one_county"]
+    assert set(told.keys) - set(second.materialized) == {"published/current"}
+    assert (lake.home / "published" / "current").readlink() == Path("v1")
+
+
+def test_what_the_job_published_is_read_by_the_command_line(told: Told, lake: Yigong) -> None:
+    assert told.runs[0].success
+    rows = json.loads(lake("indicators", "--period", "2026-02", "--json"))
+    states = {row["state"] for row in rows if row["organization_id"] == "653999"}
+    assert {"ok", "no_feed"} <= states
