@@ -12,7 +12,7 @@ import pytest
 from county.build import build_county
 
 PROJECT = Path(__file__).resolve().parents[2]
-RESIDENTS, MONTHS, SEED = 1000, 4, 7
+RESIDENTS, MONTHS, SEED = 800, 6, 7
 
 
 @dataclass(frozen=True)
