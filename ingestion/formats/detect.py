@@ -6,7 +6,7 @@ Belongs here: signatures. Not here: reading any of them.
 import re
 
 HL7_LINE = re.compile(rb"[\x0b\s]*(?:MSH|FHS|BHS)[^A-Za-z0-9\s]")
-XML_START = re.compile(rb"<(?:\?xml|!--|!DOCTYPE|[A-Za-z_])")
+XML_START = re.compile(rb"<(?:\?xml|!--|!DOCTYPE|[A-Za-z_\x80-\xff])")
 DICOM_MARK_AT = 128
 SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"SQLite format 3\0", "sqlite"),

@@ -34,6 +34,7 @@ def hl7(kind: str = "ADT^A01", birth: str = "19800101", more: str = "") -> bytes
         (b'<Bundle xmlns="http://hl7.org/fhir"/>', "fhir-xml", "refused"),
         (b'<AnnotatedECG xmlns="urn:hl7-org:v3"/>', "aecg", "refused"),
         (b"<a><b></a>", "xml", "refused"),
+        ("<通知><标题>停电</标题></通知>".encode(), "xml", "refused"),
         (FHIR, "fhir-json", "refused"),
         (FHIR + b"\n" + FHIR, "fhir-json-lines", "refused"),
         (b'{"a": ', "json", "refused"),
