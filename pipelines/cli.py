@@ -5,6 +5,8 @@ published; 4 the ledger does not balance; 5 nothing is published yet; 6 a model 
 """
 
 import logging
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -375,9 +377,11 @@ def reveal(
 @app.command()
 def dev(port: Annotated[int, typer.Option(help="端口")] = 3000) -> None:
     """打开 Dagster 页面：资产、检查、调度、传感器。"""
-    command = [str(Path(sys.executable).parent / "dagster"), "dev", "-w",
-               str(PROJECT / "workspace.yaml"), "-p", str(port), "-h", "127.0.0.1"]  # fmt: skip
-    raise typer.Exit(subprocess.call(command, cwd=PROJECT))
+    dagster = str(Path(sys.executable).parent / "dagster")
+    workspace = str(PROJECT / "workspace.yaml")
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background could not be stopped
+    os.chdir(PROJECT)
+    os.execv(dagster, [dagster, "dev", "-w", workspace, "-p", str(port), "-h", "127.0.0.1"])
 
 
 @app.command()
