@@ -37,8 +37,15 @@ STAGES = {
 
 
 @contextmanager
-def progress_bars() -> Iterator[None]:
-    """One line a stage; a bar when somebody watches, one plain line a stage end when not."""
+def progress_bars(*, quiet: bool = False) -> Iterator[None]:
+    """One line a stage; a bar when somebody watches, one plain line a stage end when not.
+
+    Args:
+        quiet: Nothing at all: standard output is for JSON.
+    """
+    if quiet:
+        yield
+        return
     if not console.is_terminal:
         with listening(_plain):
             yield

@@ -27,8 +27,12 @@ def list_entries(
     from ingestion.lake import Lake
     from ingestion.ledger import Ledger
     from ingestion.quarantine import entries
+    from pipelines.site import contracts
 
-    with Ledger(Lake.open(home()).home) as ledger:
+    lake = Lake.open(home())
+    if feed and feed not in contracts(lake.home):
+        raise ValueError(f"没有数据源 {feed} 的契约")
+    with Ledger(lake.home) as ledger:
         found = [dict(r) for r in entries(ledger, feed=feed, state=None if everything else "open")]
     if json:
         console.print_json(found)
@@ -41,7 +45,10 @@ def list_entries(
     console.print_table(f"隔离区 {len(found)} 条", rows, labels)
 
 
-def show(quarantine_id: str, json: JsonFlag = False) -> None:
+def show(
+    quarantine_id: Annotated[str, typer.Argument(help="隔离编号，可只写开头几位")],
+    json: JsonFlag = False,
+) -> None:
     """一条隔离记录：何处、为何、何时；不含患者内容（原文在青铜层）。"""
     from ingestion.lake import Lake
     from ingestion.ledger import Ledger

@@ -82,8 +82,18 @@ def rows(
 def indicators(
     lake: Lake, *, period: str, system: str | None = None, organization: str | None = None
 ) -> list[dict[str, Any]]:
-    """Indicator values of one period (`2026-03`, `2026Q1` or `2026`), with their state."""
+    """Indicator values of one period (`2026-03`, `2026Q1` or `2026`), with their state.
+
+    Raises:
+        ValueError: there is no such evaluation system or organization.
+    """
+    systems = {found.system for found in indicator_systems(lake.home)}
+    if system and system not in systems:
+        raise ValueError(f"没有评价体系 {system}；已有：{', '.join(sorted(systems))}")
     with analysis(lake) as connection:
+        registered = connection.execute("select organization_id from organization").fetchall()
+        if organization and (organization,) not in registered:
+            raise ValueError(f"没有机构 {organization}")
         values = rows(
             connection,
             """select indicator_id, organization_id, organization_name, period, numerator,

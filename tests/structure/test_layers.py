@@ -1,8 +1,10 @@
 """Rooms import only what the design lets them; nothing of this machine is in the tree."""
 
 import ast
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,12 +70,21 @@ def test_lock_files_hash_every_version() -> None:
         assert text.count("--hash=sha256:") >= len(pins), path.name
 
 
-def test_telemetry_is_off_everywhere() -> None:
+def test_telemetry_is_off_everywhere(tmp_path: Path) -> None:
     project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))
     assert project["flags"]["send_anonymous_usage_stats"] is False
-    settings = (PROJECT / "pipelines" / "settings.py").read_text("utf-8")
-    assert '"GX_ANALYTICS_ENABLED": "false"' in settings
-    assert "telemetry:\\n  enabled: false" in settings
+    show = (
+        "import os; from pipelines.settings import prepare_environment as p; p();"
+        "print(os.environ['GX_ANALYTICS_ENABLED'], os.environ['DO_NOT_TRACK'])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", show],
+        cwd=PROJECT, env=os.environ | {"YIGONG_HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert said.split() == ["false", "1"]
+    dagster = yaml.safe_load((tmp_path / "dagster" / "dagster.yaml").read_text("utf-8"))
+    assert dagster["telemetry"]["enabled"] is False
 
 
 def test_documents_name_files_that_exist() -> None:

@@ -1,0 +1,206 @@
+"""The reading commands of `yigong`: status, indicators, evidence, inspect, query, reveal.
+
+They look and do not change anything, but for the audit line that `reveal` writes before it gives.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines import console
+from pipelines.settings import home
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="输出 JSON，供脚本使用")]
+COUNT_LABELS = {
+    "received": "收到", "accepted": "接收", "quarantined": "隔离", "duplicate": "重复",
+}  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    for command in (status, indicators, evidence, inspect, query, reveal):
+        app.command()(command)
+
+
+def open_lake() -> "Lake":
+    from ingestion.lake import Lake
+
+    return Lake.open(home())
+
+
+def show_feeds() -> None:
+    from pipelines import reading
+
+    found = reading.status(open_lake())
+    names = {"ok": "正常", "no_feed": "无数据"}
+    rows = [{**f, "state": names[f["state"]]} for f in found["feeds"]]
+    console.print_table(
+        "数据源",
+        rows,
+        {"label": "数据源", "member": "机构", **COUNT_LABELS, "unmapped": "未映射代码",
+         "state": "状态"},
+    )  # fmt: skip
+
+
+def status(json: JsonFlag = False) -> None:
+    """当前状态：发布版本、台账是否平衡、各数据源收到/接收/隔离/重复。"""
+    from pipelines import reading
+
+    found = reading.status(open_lake())
+    if json:
+        console.print_json(found)
+        return
+    show_feeds()
+    balance = "[green]平衡[/]" if found["ledger_balanced"] else "[bold red]不平[/]"
+    version = f"v{found['version']}（{found['published_at']}）" if found["version"] else "尚未发布"
+    console.console.print(f"台账：{balance}　发布版本：{version}　目录：{found['home']}")
+
+
+def indicators(
+    period: Annotated[str, typer.Option(help="统计期：2026-03、2026Q1 或 2026")],
+    system: Annotated[str | None, typer.Option(help="评价体系，如 consortium_monitoring")] = None,
+    organization: Annotated[str | None, typer.Option(help="机构代码")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """某期的指标值：分子、分母、值、状态、口径版本。"""
+    from pipelines import reading
+
+    lake = open_lake()
+    rows = reading.indicators(lake, period=period, system=system, organization=organization)
+    if not rows and period not in reading.periods(lake):
+        raise ValueError(f"没有统计期 {period}；已有：{', '.join(reading.periods(lake))}")
+    if json:
+        console.print_json(rows)
+        return
+    labels = {
+        "indicator_id": "编号", "indicator_name": "指标", "organization_name": "机构",
+        "numerator": "分子", "denominator": "分母", "value": "值",
+        "state_name": "状态", "confidence_name": "口径可信度",
+    }  # fmt: skip
+    shown = [{**row, "value": _readable(row)} for row in rows]
+    console.print_table(f"指标 {period}", shown, labels)
+
+
+def _readable(row: dict[str, Any]) -> str | None:
+    """A value as people read it: a share as per cent, others with their unit."""
+    if row["value"] is None:
+        return None
+    match row["unit"]:
+        case "ratio":
+            return f"{row['value'] * 100:.1f}%"
+        case "day":
+            return f"{row['value']:.1f} 天"
+        case _:
+            return f"{row['value']:,.2f} 元"
+
+
+def evidence(
+    indicator: Annotated[str, typer.Argument(help="指标编号，如 CM24-07")],
+    organization: Annotated[str, typer.Option(help="机构代码")],
+    period: Annotated[str, typer.Option(help="统计期")],
+    limit: Annotated[int, typer.Option(help="最多显示的行数（JSON 不限）")] = 20,
+    json: JsonFlag = False,
+) -> None:
+    """某个指标值背后的逐条佐证；合计必等于指标的分子与分母。"""
+    from pipelines import reading
+
+    found = reading.evidence(
+        open_lake(), indicator=indicator, organization=organization, period=period
+    )
+    if json:
+        console.print_json(found)
+        return
+    for side in ("numerator", "denominator"):
+        part = found[side]
+        console.print_table(
+            f"{'分子' if side == 'numerator' else '分母'} {part['measure_name']} = {part['total']}"
+            f"（{len(part['rows'])} 行）",
+            part["rows"][:limit],
+            {"record_id": "记录", "person_id": "居民", "organization_id": "机构", "month": "月份",
+             "value": "数值"},
+        )  # fmt: skip
+
+
+def inspect(
+    path: Annotated[Path, typer.Argument(help="文件或目录", exists=True)], json: JsonFlag = False
+) -> None:
+    """识别并解析任意文件或目录：格式、结果、各实体记录数、问题与位置；不写入湖仓。"""
+    from collections import Counter
+    from contextlib import nullcontext
+
+    from ingestion.inspect import inspect_paths
+    from pipelines.progress import Step, report
+
+    def advance(done: int, total: int) -> None:
+        report(Step("inspect", path.name, done, total))
+
+    totals: Counter[str] = Counter()
+    problems = []
+    watched = path.is_dir() and not json
+    with console.progress_bars() if watched else nullcontext():
+        for found in inspect_paths(path, advance if watched else None):
+            totals[found.outcome] += 1
+            if json:
+                console.print_json_line(found.as_dict())
+            elif found.outcome != "parsed":
+                problems.append(found)
+            elif path.is_file():
+                console.console.print_json(data=found.as_dict())
+    if json:
+        return
+    for found in problems:
+        for problem in found.problems[:3]:
+            console.console.print(
+                f"{found.path}: {found.outcome} {problem.code} "
+                f"记录 {problem.record} 项 {problem.item} {problem.detail}",
+                markup=False,
+            )
+    console.console.print(
+        f"共 {totals.total()} 个文件：已解析 {totals['parsed']}，部分 {totals['partly']}，"
+        f"拒绝 {totals['refused']}"
+    )
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="一条 SELECT 语句")], json: JsonFlag = False
+) -> None:
+    """对已发布的分析库（假名化、只读、不可访问其他文件）执行一条 SQL。"""
+    from pipelines import reading
+
+    with reading.analysis(open_lake()) as connection:
+        rows = reading.rows(connection, sql)
+    if json:
+        console.print_json(rows)
+    else:
+        console.print_table(f"{len(rows)} 行", rows[:200], {k: k for k in rows[0]} if rows else {})
+
+
+def reveal(
+    person: Annotated[str, typer.Argument(help="居民编号 person_id")],
+    reason: Annotated[str, typer.Option(help="事由，写入审计日志")],
+    json: JsonFlag = False,
+) -> None:
+    """查看一位居民在各成员单位登记的身份信息；每次查看先记入审计日志。"""
+    from identity.store import source_persons
+    from ingestion.vault import Vault
+
+    if not reason.strip():
+        raise ValueError("请写明事由")
+    lake = open_lake()
+    known = source_persons(lake, person)
+    if not known:
+        raise ValueError(f"没有居民编号 {person}")
+    with Vault(lake.home) as vault:
+        rows = [{"source_person_id": s, **vault.reveal(s, reason=reason)} for s in known]
+    if json:
+        console.print_json(rows)
+        return
+    labels = {
+        "local_id": "院内编号", "person_name": "姓名", "id_number": "身份证号",
+        "health_card_number": "健康卡号", "insurance_number": "医保编号", "phone": "电话",
+        "address": "住址",
+    }  # fmt: skip
+    console.print_table(f"{person}：{len(rows)} 处登记", rows, labels)
