@@ -1,0 +1,216 @@
+"""The asset graph: its keys, what every asset says of itself, what waits for what; the sensor.
+
+`asset_keys.txt` is the snapshot; write it again with
+`python -m tests.unit.pipelines.test_definitions` and read the diff.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import dagster as dg
+import pytest
+from dagster._core.execution.api import create_execution_plan
+
+pytestmark = pytest.mark.xdist_group("definitions")
+
+SNAPSHOT = Path(__file__).with_name("asset_keys.txt")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+@contextmanager
+def loaded(home: Path) -> Iterator[ModuleType]:
+    """The code location on an empty lake; the environment is given back afterwards."""
+    before = dict(os.environ)
+    os.environ["YIGONG_HOME"] = str(home)
+    try:
+        from pipelines import definitions
+
+        yield definitions
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lake")
+
+
+@pytest.fixture(scope="module")
+def location(home: Path) -> Iterator[ModuleType]:
+    with loaded(home) as definitions:
+        yield definitions
+
+
+@pytest.fixture
+def inbox(home: Path) -> Iterator[Path]:
+    """The inbox as each test finds it: empty."""
+    folder = home / "inbox" / "commission_births"
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def asset_keys(definitions: ModuleType) -> str:
+    graph = definitions.defs.resolve_asset_graph()
+    return "".join(f"{k.to_user_string()}\n" for k in sorted(graph.get_all_asset_keys()))
+
+
+def test_the_asset_keys_are_those_of_the_snapshot(location: ModuleType) -> None:
+    assert asset_keys(location) == SNAPSHOT.read_text("utf-8"), __doc__
+
+
+def test_every_asset_has_group_owner_kind_and_a_chinese_description(location: ModuleType) -> None:
+    lacking = [
+        spec.key.to_user_string()
+        for spec in location.defs.resolve_all_asset_specs()
+        if not (
+            spec.group_name not in (None, "default")
+            and spec.owners
+            and spec.kinds
+            and CHINESE.search(spec.description or "")
+        )
+    ]
+    assert not lacking
+
+
+def test_every_table_tells_its_columns(location: ModuleType) -> None:
+    tables = [
+        spec
+        for spec in location.defs.resolve_all_asset_specs()
+        if spec.group_name not in ("bronze", "reference", "identity", "published", "staging")
+    ]
+    assert len(tables) > 50
+    for spec in tables:
+        schema = spec.metadata["dagster/column_schema"]
+        columns = getattr(schema, "value", schema).columns
+        assert columns and all(CHINESE.search(c.description or "") for c in columns), spec.key
+
+
+def waits_for(location: ModuleType, step: str) -> set[str]:
+    """Steps that must have ended well before this one starts, near and far."""
+    plan = create_execution_plan(location.defs.resolve_job_def("daily_run"))
+    found: set[str] = set()
+    todo = [step]
+    while todo:
+        near = plan.get_step_by_key(todo.pop()).get_execution_dependency_keys() - found
+        found |= near
+        todo += near
+    return found
+
+
+def test_models_wait_for_silver_checks_the_ledger_and_the_links(location: ModuleType) -> None:
+    before = waits_for(location, "libraries_and_marts")
+    assert {"expectations_silver", "reference__ledger", "identity__person_link"} <= before
+    assert "bronze__county_hospital__his__adt" in before
+
+
+def test_publishing_waits_for_everything(location: ModuleType) -> None:
+    plan = create_execution_plan(location.defs.resolve_job_def("daily_run"))
+    everything = {step.key for step in plan.steps} - {"published__current"}
+    assert waits_for(location, "published__current") == everything
+
+
+def test_critical_expectations_block_and_warnings_do_not(location: ModuleType) -> None:
+    from expectations.suite import suites
+
+    graph = location.defs.resolve_asset_graph()
+    blocking = {
+        (key.asset_key.path[0] == "silver", key.asset_key.path[-1], key.name): graph.get(
+            key
+        ).blocking
+        for key in graph.asset_check_keys
+    }
+    for suite in suites():
+        for expectation in suite.expectations:
+            found = blocking[suite.layer == "silver", suite.table, expectation.id]
+            assert found == (expectation.severity == "critical"), (suite.table, expectation.id)
+
+
+def test_the_schedule_runs_the_whole_job_at_two_in_the_county(location: ModuleType) -> None:
+    schedule = location.defs.resolve_schedule_def("daily")
+    assert schedule.cron_schedule == "0 2 * * *"
+    assert schedule.execution_timezone == "Asia/Shanghai"
+    assert schedule.job_name == "daily_run"
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+
+
+def ask(location: ModuleType, instance: dg.DagsterInstance) -> list[str]:
+    """Run keys that the sensor asks for."""
+    with dg.build_sensor_context(instance=instance) as context:
+        told = location.inbox_sensor(context)
+    if isinstance(told, dg.SkipReason):
+        assert CHINESE.search(told.skip_message or "")
+        return []
+    return [request.run_key for request in told.run_requests]
+
+
+def test_the_sensor_asks_for_one_run_a_set_of_waiting_files(
+    location: ModuleType, inbox: Path
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert ask(location, instance) == []
+        (inbox / "a.csv").write_text("1")
+        first = ask(location, instance)
+        assert len(first) == 1
+        assert ask(location, instance) == first
+        (inbox / "b.csv").write_text("2")
+        second = ask(location, instance)
+        assert len(second) == 1
+        assert second != first
+
+
+def test_the_sensor_is_quiet_while_a_run_takes_the_files(location: ModuleType, inbox: Path) -> None:
+    (inbox / "a.csv").write_text("1")
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = dg.DagsterRun(job_name="daily_run", status=dg.DagsterRunStatus.STARTED)
+        instance.add_run(run)
+        assert ask(location, instance) == []
+        instance.report_run_failed(run)
+        assert len(ask(location, instance)) == 1
+
+
+def test_a_version_is_not_published_over_checks_that_failed_or_never_ran(
+    location: ModuleType,
+) -> None:
+    from pipelines.assets.published import count_checks
+
+    asset = dg.AssetKey(["resource", "bed"])
+    keys = [dg.AssetCheckKey(asset, name) for name in ("passes", "warns", "fails")]
+    outcomes = {"passes": (True, "ERROR"), "warns": (False, "WARN"), "fails": (False, "ERROR")}
+
+    @dg.multi_asset_check(specs=[dg.AssetCheckSpec(key.name, asset=asset) for key in keys])
+    def outcomes_of_checks() -> Iterator[dg.AssetCheckResult]:
+        for name, (passed, severity) in outcomes.items():
+            yield dg.AssetCheckResult(
+                check_name=name, passed=passed, severity=dg.AssetCheckSeverity(severity)
+            )
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        with pytest.raises(dg.Failure, match="resource/bed passes"):
+            count_checks(instance, keys)
+        job = dg.Definitions(
+            asset_checks=[outcomes_of_checks],
+            jobs=[dg.define_asset_job("checks", dg.AssetSelection.all_asset_checks())],
+        ).resolve_job_def("checks")
+        job.execute_in_process(instance=instance)
+        assert count_checks(instance, keys[:2]) == {"passed": 1, "warning": 1}
+        with pytest.raises(dg.Failure, match="resource/bed fails"):
+            count_checks(instance, keys)
+
+
+def test_no_tool_phones_home(location: ModuleType, home: Path) -> None:
+    settings = (home / "dagster" / "dagster.yaml").read_text("utf-8")
+    assert "telemetry: {enabled: false}" in settings
+    assert "nux: {enabled: false}" in settings
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder, loaded(Path(folder)) as fresh:
+        SNAPSHOT.write_text(asset_keys(fresh), "utf-8")
