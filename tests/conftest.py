@@ -1,6 +1,8 @@
 """Shared ground for all tests: where the real samples are, and what must not be skipped in CI."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,22 @@ def shared_samples() -> Path:
         pytest.skip("the shared samples are not on this machine")
     return samples
 
+
+@pytest.fixture
+def no_hang() -> Iterator[None]:
+    """Stops a test that hangs; how long it takes otherwise is no matter."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError("hangs")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(PATIENCE_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+PATIENCE_SECONDS = 300
 
 SHARED_GROUND = {
     "tests/dashboards": "cockpit",

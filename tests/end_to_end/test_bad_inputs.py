@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +22,9 @@ from ingestion.quarantine import entries
 from ingestion.vault import Vault
 from pipelines import reading
 from tests.unit.formats import bad_samples
+
+pytestmark = pytest.mark.usefixtures("no_hang")
+
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLES = PROJECT / "tests" / "samples"
@@ -50,7 +52,6 @@ MUST_BE_PROVEN = {
     "entity bomb": ["entity_bomb.xml"],
     "zip of zips": ["zip_of_zips.zip"],
 }
-MAX_SECONDS = 15
 MAX_MEGABYTES = 800  # 100 of them are the file itself, some 180 the interpreter and its libraries
 
 
@@ -150,9 +151,7 @@ def test_a_broken_file_is_named_and_the_good_one_beside_it_is_whole(
     wanted = EXPECTED[name]
     kind = wanted["format"]
     files = names(kind, name)
-    started = time.perf_counter()
     done = deliver(tmp_path / "lake", kind, files)
-    assert time.perf_counter() - started < MAX_SECONDS
 
     good, bad = digest(good_content(kind)), digest(next(iter(files.values())))
     assert done.accepted_by_digest[good] == rows_of_good_files[kind]
@@ -205,7 +204,6 @@ def test_a_line_of_100_megabytes_costs_seconds_and_few_copies(
     for path in place.iterdir():
         os.utime(path, (0, 0))
     command = [str(Path(sys.executable).parent / "yigong"), "ingest", "--feed", feed]
-    started = time.perf_counter()
     with (tmp_path / "out").open("w") as out:
         running = subprocess.Popen(
             command, env=os.environ | {"YIGONG_HOME": str(home)}, stdout=out, stderr=out
@@ -214,5 +212,4 @@ def test_a_line_of_100_megabytes_costs_seconds_and_few_copies(
         running.returncode = os.waitstatus_to_exitcode(ended)
     said = (tmp_path / "out").read_text("utf-8")
     assert running.returncode == 0, said
-    assert time.perf_counter() - started < 2 * MAX_SECONDS
     assert usage.ru_maxrss / 1024 < MAX_MEGABYTES, "megabytes held"

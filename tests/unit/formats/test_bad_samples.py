@@ -1,7 +1,6 @@
 """Every broken file gives the reason `tests/samples/bad/expected.yml` names; nothing crashes."""
 
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 
@@ -16,8 +15,10 @@ from ingestion.errors import REASONS
 from ingestion.formats.source import SourceFile
 from ingestion.inspect import inspect_bytes
 
+pytestmark = pytest.mark.usefixtures("no_hang")
+
+
 EXPECTED = yaml.safe_load((bad_samples.FOLDER / "expected.yml").read_text("utf-8"))
-MAX_SECONDS = 5
 VISITS = Mapping(
     person={"person_name": FieldMap(**{"from": "姓名"})},
     records={
@@ -57,9 +58,7 @@ def test_a_broken_file_names_its_reason_and_keeps_the_rest(name: str) -> None:
     module = import_module(f"ingestion.formats.{wanted['format']}")
     mapping, entity = MAPPINGS[wanted["format"]]
     file = SourceFile(name, bad_samples.content(name))
-    start = time.perf_counter()
     parsed = module.read([file], mapping, encoding="utf-8", options={})
-    assert time.perf_counter() - start < MAX_SECONDS
     if wanted.get("stage") == "conform":
         assert not parsed.problems, "reads well; conforming refuses it"
         return
@@ -69,9 +68,7 @@ def test_a_broken_file_names_its_reason_and_keeps_the_rest(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_inspecting_a_broken_file_never_crashes(name: str) -> None:
-    start = time.perf_counter()
     report = inspect_bytes(name, bad_samples.content(name))
-    assert time.perf_counter() - start < MAX_SECONDS
     if EXPECTED[name].get("stage") != "conform" and name not in UNTOLD:
         assert report.outcome != "parsed"
         assert all(problem.code in REASONS for problem in report.problems)

@@ -1,6 +1,5 @@
 """Rules of reading tables. All people are invented."""
 
-import time
 import zipfile
 from datetime import date, datetime
 from io import BytesIO
@@ -11,6 +10,9 @@ import xlsxwriter
 from ingestion.contract import FieldMap, Mapping, RecordMap
 from ingestion.formats.source import Parsed, SourceFile
 from ingestion.formats.tabular import read
+
+pytestmark = pytest.mark.usefixtures("no_hang")
+
 
 HEADER = "床号,开放日期,病区"
 FIELDS = {
@@ -158,9 +160,7 @@ def test_what_is_no_table_is_named(data: bytes, code: str) -> None:
 
 def test_a_line_of_100_megabytes_is_refused_at_once() -> None:
     data = f"{HEADER}\n".encode() + b"1" * (100 << 20)
-    start = time.perf_counter()
     assert codes(parse(data)) == ["line_too_long"]
-    assert time.perf_counter() - start < 2
 
 
 def test_when_keeps_matching_rows_only() -> None:
@@ -173,7 +173,5 @@ def test_when_keeps_matching_rows_only() -> None:
 
 def test_two_thousand_small_files_are_read_as_one_batch() -> None:
     files = [SourceFile(str(n), f"{HEADER}\n{n},a,b\n".encode()) for n in range(2000)]
-    start = time.perf_counter()
     parsed = read(files, MAPPING)
     assert parsed.tables["bed"].height == 2000
-    assert time.perf_counter() - start < 10
