@@ -1,4 +1,4 @@
-"""The daily job of Dagster, for real: every asset, every check, and what a failed check stops.
+"""Dagster for real: every asset, every check, what a failed check stops, and the page.
 
 One process runs the job twice, as the daemon would; between the runs the commission's register
 arrives with a second county in it. Only the event log is in memory.
@@ -6,13 +6,16 @@ arrives with a second county in it. Only the event log is in memory.
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from county.build import build_county
 from tests.end_to_end.conftest import PROJECT, Yigong, subset
@@ -146,3 +149,45 @@ def test_what_the_job_published_is_read_by_the_command_line(told: Told, lake: Yi
     rows = json.loads(lake("indicators", "--period", "2026-02", "--json"))
     states = {row["state"] for row in rows if row["organization_id"] == "653999"}
     assert {"ok", "no_feed"} <= states
+
+
+LOCATION = """{
+  workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError {
+    __typename ... on RepositoryLocation { repositories { sensors { name } schedules { name } } }
+  } } } }
+  assetNodes { id }
+}"""
+
+
+def answer(url: str, *, seconds: float) -> dict[str, Any]:
+    """What the page's server says of its code location, once it is up."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return requests.post(f"{url}/graphql", json={"query": LOCATION}, timeout=60).json()
+        except requests.ConnectionError:
+            assert time.monotonic() < end, "the page did not come up"
+            time.sleep(0.5)
+
+
+def test_the_page_loads_the_location_from_anywhere_and_stops(
+    told: Told, lake: Yigong, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(Path(sys.executable).parent / "yigong"), "dev", "--port", str(port)]
+    environment = os.environ | {"YIGONG_HOME": str(lake.home)}
+    with (tmp_path / "dev.log").open("w") as log:
+        page = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=log, stderr=log)
+    try:
+        data = answer(f"http://127.0.0.1:{port}", seconds=180)["data"]
+    finally:
+        page.terminate()
+        page.wait(timeout=60)
+    (location,) = data["workspaceOrError"]["locationEntries"]
+    assert location["name"] == "yigong"
+    (repository,) = location["locationOrLoadError"]["repositories"]
+    assert repository["sensors"] == [{"name": "inbox_sensor"}]
+    assert repository["schedules"] == [{"name": "daily"}]
+    assert len(data["assetNodes"]) == len(told.keys)
