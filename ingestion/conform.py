@@ -51,9 +51,10 @@ class _Check:
 def clean(source: pl.DataFrame) -> pl.DataFrame:
     """Strip blanks (also full-width ones) and turn empty strings into null; positions stay."""
     text = [c for c in source.columns if c not in _POSITION]
-    stripped: pl.Expr | list[pl.Expr] = pl.col(text).str.strip_chars() if text else []
-    frame = source.with_columns(stripped)
-    return frame.with_columns(pl.when(pl.col(c) != "").then(pl.col(c)).alias(c) for c in text)
+    stripped = [pl.col(c).str.strip_chars() for c in text]
+    return source.with_columns(
+        pl.when(value != "").then(value).alias(c) for c, value in zip(text, stripped, strict=True)
+    )
 
 
 def row_digests(cleaned: pl.DataFrame) -> pl.Series:

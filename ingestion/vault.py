@@ -46,6 +46,7 @@ class Vault:
         self._database = sqlite3.connect(home / "vault.sqlite")
         self._database.executescript(
             """
+            pragma journal_mode = wal;
             create table if not exists sealed_person (
                 source_person_id text primary key, sealed blob not null, sealed_at text not null);
             create table if not exists reveal_log (
