@@ -332,7 +332,7 @@ def _other_rows(
 
 TYPES = {
     "month": "date", "data_through": "date", "published_at": "timestamp",
-    "last_received_at": "timestamp", "outpatient_fee_yuan": "decimal(18,2)",
+    "last_received_at": "timestamp with time zone", "outpatient_fee_yuan": "decimal(18,2)",
     "numerator": "double", "denominator": "double", "value": "double", "value_percent": "double",
     "accepted_rate": "double", "freshness_days": "double", "is_latest_month": "boolean",
     "definition_version": "bigint", "version": "integer", "distance": "integer",
