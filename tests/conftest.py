@@ -40,7 +40,6 @@ SHARED_GROUND = {
     "tests/dashboards": "cockpit",
     "tests/unit/marts": "marts",
     "tests/unit/county": "county",
-    "tests/unit/formats": "formats",
 }
 """Folders whose tests share something that is dear to make: one worker runs them all."""
 
