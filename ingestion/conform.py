@@ -93,7 +93,7 @@ def conform(
         field_map = record.fields.get(name)
         raw = _raw(field_map, contract, name)
         given = pl.lit(None, pl.String) if raw is None else raw
-        mapped = _mapped(given, field_map)
+        mapped = mapped_code(given, field_map)
         required = column.required or bool(field_map and field_map.required)
         if column.code_system:
             known = list(code_system(column.code_system))
@@ -162,7 +162,8 @@ def _raw(field_map: FieldMap | None, contract: Contract, name: str) -> pl.Expr |
     return pl.coalesce(found)
 
 
-def _mapped(raw: pl.Expr, field_map: FieldMap | None) -> pl.Expr:
+def mapped_code(raw: pl.Expr, field_map: FieldMap | None) -> pl.Expr:
+    """The source value through the field's crosswalk, if any; null where that has no entry."""
     if field_map is None or field_map.code_map is None:
         return raw
     table = crosswalk(field_map.code_map)

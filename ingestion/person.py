@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from ingestion.cast import COMPACT_FORMATS, typed
-from ingestion.conform import row_digests
+from ingestion.conform import mapped_code, row_digests
 from ingestion.contract import Contract, FieldMap
-from ingestion.crosswalk import code_system, crosswalk
+from ingestion.crosswalk import code_system
 from ingestion.entity import entities
 from ingestion.formats.source import FILE, ITEM, RECORD
 from ingestion.vault import Vault
@@ -113,14 +113,8 @@ def _field(name: str, fields: dict[str, FieldMap]) -> pl.Expr:
 
 
 def _sex(fields: dict[str, FieldMap]) -> pl.Expr:
-    field_map = fields.get("sex_code")
-    raw = pl.col("sex_code")
-    if field_map and field_map.code_map:
-        table = crosswalk(field_map.code_map)
-        return raw.replace_strict(
-            list(table), list(table.values()), default=None, return_dtype=pl.String
-        )
-    return pl.when(raw.is_in(list(code_system("sex")))).then(raw)
+    code = mapped_code(pl.col("sex_code"), fields.get("sex_code"))
+    return pl.when(code.is_in(list(code_system("sex")))).then(code)
 
 
 def _keys(blocks: pl.DataFrame, member: str) -> pl.Series:

@@ -5,7 +5,6 @@ Belongs here: Pydantic models and loaders of `standards/indicators/`, `measures.
 how the reference becomes tables (`export.py`).
 """
 
-import csv
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -145,11 +144,3 @@ def code_systems() -> dict[str, CodeSystem]:
     path = STANDARDS_DIR / "code_systems" / "index.yml"
     found = yaml.safe_load(path.read_text("utf-8"))
     return {name: CodeSystem.model_validate(body) for name, body in found.items()}
-
-
-@cache
-def codes(code_system: str) -> dict[str, str]:
-    """Name by code of one code system. Codes are text: leading zeros and case matter."""
-    path = STANDARDS_DIR / "code_systems" / f"{code_system}.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row["code"]: row["name"] for row in csv.DictReader(file)}

@@ -12,7 +12,9 @@ import polars as pl
 import yaml
 
 from ingestion.contract import Contract
+from ingestion.crosswalk import code_system
 from ingestion.entity import ZONE, Entity
+from ingestion.lake import write_parquet
 from standards.catalogue import (
     CONFIDENCE_NAME,
     DIRECTION_NAME,
@@ -21,7 +23,6 @@ from standards.catalogue import (
     UNIT_NAME,
     IndicatorSystem,
     code_systems,
-    codes,
     load_systems,
     measures,
 )
@@ -86,11 +87,10 @@ def export_reference(
         systems: The indicator catalogue; that of this folder when left out.
     """
     folder = home / "reference"
-    folder.mkdir(parents=True, exist_ok=True)
     rows = reference_rows(contracts, entities, load_systems() if systems is None else systems)
     for table, found in rows.items():
         frame = pl.DataFrame(found, schema=SCHEMAS[table], orient="row")
-        frame.write_parquet(folder / f"{table}.parquet")
+        write_parquet(frame, folder / f"{table}.parquet")
 
 
 def reference_rows(
@@ -109,7 +109,7 @@ def reference_rows(
                 "standard": system.standard,
                 "confidence": system.confidence,
             }
-            for code, label in codes(name).items()
+            for code, label in code_system(name).items()
         ]
     rows["measure"] = [{"measure_id": k, **m.model_dump()} for k, m in measures().items()]
     rows["indicator_state"] = [

@@ -7,11 +7,11 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from ingestion.crosswalk import code_system
 from ingestion.entity import entities
 from standards.catalogue import (
     STANDARDS_DIR,
     code_systems,
-    codes,
     load_systems,
     measures,
 )
@@ -90,7 +90,7 @@ def test_every_code_system_of_an_entity_has_codes() -> None:
         for column in entity.coded.values():
             assert column.code_system is not None
             assert column.code_system in code_systems()
-            assert codes(column.code_system)
+            assert code_system(column.code_system)
 
 
 def test_every_code_file_is_in_the_index() -> None:
