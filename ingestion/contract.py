@@ -17,7 +17,9 @@ from ingestion.entity import entities
 CONTRACT_DIR = Path(__file__).parent / "contracts"
 PROFILE_DIR = Path(__file__).parent / "formats" / "profiles"
 
-Format = Literal["hl7v2", "cda", "dicom", "tabular", "database"]
+Format = Literal[
+    "hl7v2", "hl7v3", "cda", "fhir", "dicom", "ecg", "tabular", "database", "jsonlines", "xml_table"
+]
 
 PERSON_FIELDS = (
     "local_id", "person_name", "sex_code", "birth_date", "id_number",
@@ -98,7 +100,8 @@ class Arrives(_Strict):
 class Contract(_Strict):
     """One feed of one member system.
 
-    A standard message names a `profile` (default mapping); a table gives `entity` and `fields`
+    `serves` lists the feeds of the guideline that this one is (`standards/guideline.yml`). A
+    standard message names a `profile` (default mapping); a table gives `entity` and `fields`
     (and `person`), which is short for a mapping with one record kind.
     """
 
@@ -106,6 +109,7 @@ class Contract(_Strict):
     label_zh: str
     member: str
     owner: str
+    serves: list[str] = []
     format: Format
     encoding: str | None = None
     options: dict[str, str | int | bool] = {}

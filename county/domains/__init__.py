@@ -1,0 +1,9 @@
+"""Domains of the county beyond population and care: one module each, with its rates and layouts.
+
+A domain `<name>` is three files: `<name>.py` (what happens, class of `county.scene.Domain`),
+`<name>.yml` (its rates, each with a source or the word "assumed") and `<name>.layouts.yml` (how its
+senders lay out their exports, in the form of `county/systems/layouts.yml`).
+"""
+
+DOMAINS: tuple[str, ...] = ()
+"""Modules under `county.domains` in the order in which they run; each has a class `Domain`."""

@@ -1,0 +1,87 @@
+"""What a domain may see of one true month, and what it hands over: frames, not objects.
+
+Belongs here: the columns of the frames and the one form of an export. Not here: how people and
+care come about (`population.py`, `services.py`) or how a sender writes rows (`systems/`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from zlib import crc32
+
+import numpy as np
+import polars as pl
+
+from county.months import Month
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A fault of meaning that stays acceptable row by row (a follow-up of the dead, cloned
+    readings). `key` is the value of the export's key column."""
+
+    kind: str
+    key: str
+    item: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Rows one feed sends for the month, in the fields of its layout.
+
+    `rows` may hold: dates, naive local datetimes, booleans, numbers, text; money as whole fen in
+    columns ending `_fen`, written as yuan; `person`, the number of a person of `Scene.people`,
+    which the writer turns into the person fields as this feed knows them; `organization_id` and
+    `staff_id` as they are. `local_id`, when given, replaces the member's own number of the person.
+    """
+
+    feed: str
+    rows: pl.DataFrame
+    planted: list[Planted] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One month of the true county.
+
+    - `people`: everyone who lives there at some time of the month. `person` (number), `sex` (1, 2),
+      `birth`, `died` (datetime or null), `age` (whole years on the first day), `ethnicity`,
+      `organization_id` (home village room or centre), `township` (its centre), `household_id`,
+      `relation`, `marital`, `is_permanent`, `is_registered`, `insurance_type`, `hypertension`,
+      `diabetes`.
+    - `visits`: outpatient and emergency visits not cancelled. `encounter_id`, `organization_id`,
+      `township` (null for hospitals), `person`, `patient_class` (CV09.00.404), `start`,
+      `department_code`, `department_name`, `staff_id`, `diagnosis_code`, `diagnosis_name`,
+      `fee_fen`, `drug_fee_fen`, `is_tcm`.
+    - `stays`: inpatient stays in bed at some time of the month, not cancelled. As visits, and
+      `end` (null while open), `bed_id`, `ward`, `discharge_mode`, `operation_code`,
+      `operation_name`.
+    - `births`: `child`, `mother` (numbers), `born` (datetime), `organization_id`.
+    - `staff`: `staff_id`, `organization_id`, `person`, `category`, `title`, `department_name`,
+      `employed`, `left`.
+    - `organizations`: `organization_id`, `name`, `level`, `parent`, `is_primary_care`, `is_tcm`.
+    """
+
+    month: Month
+    seed: int
+    people: pl.DataFrame
+    visits: pl.DataFrame
+    stays: pl.DataFrame
+    births: pl.DataFrame
+    staff: pl.DataFrame
+    organizations: pl.DataFrame
+
+    def random(self, domain: str) -> np.random.Generator:
+        """A generator of its own for each domain and month: nobody's draw moves another's."""
+        return np.random.default_rng([self.seed, crc32(domain.encode()), self.month.index])
+
+
+class Domain(Protocol):
+    """A part of the county's life with feeds of its own; keeps its registers between months.
+
+    Made once a run with the section of `county/domains/<name>.yml` as `rates`.
+    """
+
+    def __init__(self, seed: int, rates: dict[str, Any]) -> None: ...
+
+    def month(self, scene: Scene) -> Iterator[Export]: ...
