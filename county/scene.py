@@ -4,7 +4,7 @@ Belongs here: the columns of the frames and the one form of an export. Not here:
 care come about (`population.py`, `services.py`) or how a sender writes rows (`systems/`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from zlib import crc32
@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from county.months import Month
+from county.outbox import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,23 @@ class Export:
     feed: str
     rows: pl.DataFrame
     planted: list[Planted] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file the domain wrote itself: a message batch, a CDA document, a DICOM object, a bundle.
+
+    `accepted`, `quarantined` and `duplicate` are the entity rows (and unreadable pieces) the file
+    must become; `faults` names every planted one.
+    """
+
+    feed: str
+    file: str
+    data: bytes
+    accepted: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+    faults: list[Fault] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +88,9 @@ class Scene:
     births: pl.DataFrame
     staff: pl.DataFrame
     organizations: pl.DataFrame
+    identify: Callable[[str, pl.DataFrame], pl.DataFrame]
+    """Adds to a frame with `person` how a feed knows each: `local_id`, `name`, `sex`, `birth`,
+    `id_number`, `health_card`, `insurance_number`, `phone`, `address`. Row order stays."""
 
     def random(self, domain: str) -> np.random.Generator:
         """A generator of its own for each domain and month: nobody's draw moves another's."""
@@ -84,4 +105,4 @@ class Domain(Protocol):
 
     def __init__(self, seed: int, rates: dict[str, Any]) -> None: ...
 
-    def month(self, scene: Scene) -> Iterator[Export]: ...
+    def month(self, scene: Scene) -> Iterator[Export | Document]: ...
