@@ -19,6 +19,8 @@ PATH = re.compile(r"([A-Z][A-Z0-9]{2})-(\d+)(?:\(([^)]+)\))?(?:\.(\d+)(?:\.(\d+)
 SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 ORDER_SEGMENTS = frozenset({"OBR", "ORC", "RXO", "RXE", "RXD", "RXA", "RXG"})
 """Segments that open an order: only one before the row can be its context."""
+FOLLOWERS = frozenset({"RXR", "RXC", "SPM"})
+"""Segments that come after the order they belong to: the first one before the next order."""
 HEADERS = frozenset({"MSH", "FHS", "BHS"})
 """Segments whose field 1 is the separator itself."""
 TYPE_COMPONENT = 5  # CX.5, identifier type code
@@ -290,8 +292,9 @@ class MessageGroup:
         """For rows at lines `at`, which segment of `kind` (ordinal, -1 for none) belongs to each.
 
         A row of a segment takes: its own segment; else the nearest one before it of the same
-        patient; else the patient's first; else the first of the message header. A row of a message
-        takes the message's first.
+        patient; else the patient's first; else the first of the message header. An order takes
+        the first of its `FOLLOWERS` before the next order. A row of a message takes the message's
+        first.
         """
         have = self.places(kind)
         if kind == each:
@@ -301,6 +304,12 @@ class MessageGroup:
         message = self.message_of[at]
         if each == "message":
             return _first_between(have, self.message_starts[message], self.message_ends[message])
+        if each in ORDER_SEGMENTS and kind in FOLLOWERS:
+            orders = np.append(self.places(each), len(self.lines))
+            ends = np.minimum(
+                orders[np.searchsorted(orders, at, "right")], self.message_ends[message]
+            )
+            return _first_between(have, at, ends)
         if self._once_everywhere(kind) and (
             kind not in ORDER_SEGMENTS or (have[message] <= at).all()
         ):
