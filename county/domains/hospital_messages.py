@@ -1,4 +1,4 @@
-"""What the hospitals' systems send as HL7 v2 messages: orders, requests, charges, bookings, notices.
+"""What the hospitals send as HL7 v2 messages: orders, requests, charges, bookings, notices.
 
 Belongs here: which messages a month of care gives and what they say. Not here: segments and files
 (`county/systems/hl7_batch.py`), ADT and ORU (`county/systems/hl7.py`).
@@ -23,7 +23,7 @@ from county.domains.hospital_message_parts import (
 from county.scene import Document, Scene
 from county.systems.hl7_batch import (
     Channel,
-    MessageFiles,
+    Hl7Files,
     header,
     patient,
     segment,
@@ -46,7 +46,7 @@ class Domain:
     def __init__(self, seed: int, rates: dict[str, Any]) -> None:
         self._rates = rates
         self._control = 0
-        self._files = {feed: MessageFiles(channel) for feed, channel in CHANNELS.items()}
+        self._files = {feed: Hl7Files(channel) for feed, channel in CHANNELS.items()}
 
     def month(self, scene: Scene) -> Iterator[Document]:
         random = scene.random("hospital_messages")
@@ -196,7 +196,7 @@ class Domain:
     def _schedule(
         self, scene: Scene, visits: pl.DataFrame, random: np.random.Generator
     ) -> pl.DataFrame:
-        """S12 for visits booked before and for bookings that came to nothing; S15 for the latter."""
+        """S12 for visits booked before and for bookings never used; S15 for the latter."""
         channel = CHANNELS[SCHEDULE]
         rates = self._rates
         usable = visits.filter(pl.col("patient_class") == "1")
@@ -273,7 +273,7 @@ class Domain:
                       notice, content)  # fmt: skip
 
     def _known(self, channel: Channel, scene: Scene, frame: pl.DataFrame) -> pl.DataFrame:
-        """The rows in the order of sending, each with its control number and the person as known."""
+        """The rows in the order of sending, with a control number and the person as known."""
         frame = frame.sort("moment", "encounter_id", maintain_order=True)
         first = self._control
         self._control += len(frame)

@@ -1,20 +1,14 @@
-"""HL7 v2 messages of a whole month as columns, and the daily files they go out in.
+"""HL7 v2 messages of a whole month as columns, and what may be wrong with one.
 
-Belongs here: segments as Polars expressions, files, planted faults of messages. Not here: what is
+Belongs here: segments as Polars expressions, spoiled messages. Not here: what is
 sent (`county/domains/hospital_messages.py`), the writer of the core's own messages (`hl7.py`).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
-from county.months import Month
-from county.outbox import Fault
-from county.parameters import parameters
-from county.scene import Document
+from county.systems.message_files import MessageFiles, Spoiled, WholeFile
 
 CHARSETS = {"utf-8": "UNICODE UTF-8", "gb18030": "GB 18030-2000"}
 _SEX = {"1": "M", "2": "F"}
@@ -120,170 +114,60 @@ def patient(sender: str) -> pl.Expr:
     )
 
 
-@dataclass
-class MessageFiles:
-    """Daily files of one channel; keeps count of what it has spoiled."""
+class Hl7Files(MessageFiles):
+    """Files of one channel, messages one after the other."""
 
-    channel: Channel
-    sent: int = 0
-    broken: int = 0
-    turn: int = 0
-    whole: list[str] = field(
-        default_factory=lambda: ["cut", "missing_header", "wrong_encoding", "empty"]
-    )
-    has_duplicate_file: bool = False
+    def __init__(self, channel: Channel) -> None:
+        kinds = ("cut", "missing_header", "wrong_encoding", "empty")
+        super().__init__(channel.feed, channel.folder, channel.stem, ".hl7", kinds)
+        self._channel = channel
 
-    def month(
-        self, messages: pl.DataFrame, month: Month, random: np.random.Generator
-    ) -> Iterator[Document]:
-        """All files of a month.
+    def joined(self, texts: list[str]) -> bytes:
+        return "".join(texts).encode(self._channel.encoding)
 
-        Args:
-            messages: `moment`, `text` and `rows` (how many entity rows the message carries).
-        """
-        if messages.is_empty():
-            return
-        frame = self._with_faults(messages.sort("moment", "text"), month, random)
-        for part in frame.partition_by("day", maintain_order=True):
-            yield from self._day(part)
-        yield from self._whole_file(messages, month)
-
-    # messages ---------------------------------------------------------------------------------
-
-    def _with_faults(
-        self, messages: pl.DataFrame, month: Month, random: np.random.Generator
-    ) -> pl.DataFrame:
-        """True messages, repeats and broken copies in the order of sending, by day."""
-        rates, count = parameters()["faults"], len(messages)
-        base = messages.select(
-            "moment",
-            "text",
-            pl.col("rows").cast(pl.Int64),
-            place=pl.int_range(pl.len()).cast(pl.Float64),
-            kind=pl.lit(None, pl.String),
-            outcome=pl.lit("accepted"),
-            reason=pl.lit(None, pl.String),
-            item=pl.lit("message"),
-        )
-        self.sent += int(base["rows"].sum())
-        base = self._unmapped(base, np.flatnonzero(random.random(count) < rates["unmapped"]))
-        repeated = np.flatnonzero(random.random(count) < rates["duplicate"])
-        again = base[repeated].with_columns(
-            pl.col("place") + 0.3,
-            kind=pl.lit("duplicate_message"),
-            outcome=pl.lit("duplicate"),
-            item=pl.lit("message"),
-        )
-        chosen = np.flatnonzero(random.random(count) < rates["row_fault"])
-        copies = [self._spoiled(base, int(at)) for at in chosen if self._room()]
-        frames = [base, again, *copies]
-        days = pl.col("moment").dt.date().clip(month.first, month.last).alias("day")
-        return pl.concat(frames).sort("place").with_columns(days).sort("day", maintain_order=True)
-
-    def _room(self) -> bool:
-        ceiling = float(parameters()["faults"]["quarantined_ceiling"])
-        return self.broken + 1 <= ceiling * self.sent
-
-    def _unmapped(self, base: pl.DataFrame, chosen: np.ndarray) -> pl.DataFrame:
-        edit = self.channel.unmapped
-        if edit is None or not len(chosen):
-            return base
-        texts = base["text"]
-        spoiled = []
-        for one in texts.gather(chosen).to_list():
-            segments = _split(one)
-            _first(segments, edit.segment)[edit.field] = edit.value
-            spoiled.append(_join(segments))
-        hit = pl.int_range(pl.len()).is_in(chosen.tolist())
-        return base.with_columns(
-            texts.scatter(chosen, spoiled).alias("text"),
-            kind=pl.when(hit).then(pl.lit(edit.kind)).otherwise("kind"),
-            outcome=pl.when(hit).then(pl.lit("unmapped")).otherwise("outcome"),
-            item=pl.when(hit).then(pl.lit(edit.segment)).otherwise("item"),
-        )
-
-    def _spoiled(self, base: pl.DataFrame, at: int) -> pl.DataFrame:
-        """A copy with one row only, under a number of its own, with one thing wrong."""
-        channel = self.channel
-        edit = channel.breaks[self.turn % len(channel.breaks)]
-        self.turn += 1
-        self.broken += 1
-        segments = self._alone(base["text"][at])
+    def spoiled(self, text: str) -> Spoiled:
+        edit = self._channel.breaks[self.turn % len(self._channel.breaks)]
+        segments = self._alone(text)
         if edit.field:
             _first(segments, edit.segment, edit.field)[edit.field] = edit.value
         else:
             segments = [s for s in segments if s[0] != edit.segment]
-        return base[at].with_columns(
-            pl.col("place") + 0.6,
-            text=pl.lit(_join(segments)),
-            rows=pl.lit(1, pl.Int64),
-            kind=pl.lit(edit.kind),
-            outcome=pl.lit("quarantined"),
-            reason=pl.lit(edit.reason),
-            item=pl.lit(edit.segment),
-        )
+        return Spoiled(_join(segments), edit.kind, edit.reason, edit.segment)
+
+    def unmapped(self, text: str) -> str | None:
+        edit = self._channel.unmapped
+        if edit is None:
+            return None
+        segments = _split(text)
+        _first(segments, edit.segment, edit.field)[edit.field] = edit.value
+        return _join(segments)
+
+    def wrong_file(self, kind: str, text: str) -> WholeFile:
+        segments = self._alone(text)
+        encoding = self._channel.encoding
+        match kind:
+            case "cut":
+                at = next(n for n, s in enumerate(segments) if s[0] == self._channel.each)
+                kept = [*segments[:at], segments[at][: self._channel.keep]]
+                data = _join(kept).rstrip(_END).encode(encoding)
+                return WholeFile(data, "cut_file", "missing_required", 1)
+            case "missing_header":
+                return WholeFile(_join(segments[1:]).encode(encoding), f"{kind}_file", kind)
+            case "wrong_encoding":
+                plain = _join(segments).encode("ascii", errors="replace")
+                return WholeFile(plain.replace(b"?", b"\xff\xfe"), f"{kind}_file", kind, 1)
+            case _:
+                return WholeFile(b"", "empty_file", "empty_file")
 
     def _alone(self, message: str) -> list[list[str]]:
         """Segments up to the first row, the row renumbered so that it repeats nothing."""
         segments = _split(message)
-        channel = self.channel
+        channel = self._channel
         at = next(n for n, s in enumerate(segments) if s[0] == channel.each)
         following = [s for s in segments[at + 1 :] if s[0] not in (channel.each, "ORC")]
         row = list(segments[at])
         row[channel.key] = _renumbered(row[channel.key], self.turn)
         return [*segments[:at], row, *following]
-
-    # files ------------------------------------------------------------------------------------
-
-    def _name(self, what: str) -> str:
-        return f"{self.channel.folder}/{self.channel.stem}_{what}.hl7"
-
-    def _day(self, part: pl.DataFrame) -> Iterator[Document]:
-        day: date = part["day"][0]
-        name = self._name(f"{day:%Y%m%d}")
-        data = "".join(part["text"].to_list()).encode(self.channel.encoding)
-        numbered = part.with_row_index("record", offset=1)
-        faults = [
-            Fault(self.channel.feed, name, r["record"], r["item"], r["kind"], r["outcome"],
-                  r["reason"])
-            for r in numbered.filter(pl.col("kind").is_not_null()).iter_rows(named=True)
-        ]  # fmt: skip
-        rows = {k: int(v) for k, v in part.group_by("outcome").agg(pl.sum("rows")).iter_rows()}
-        true = rows.get("accepted", 0) + rows.get("unmapped", 0)
-        bad, twice = rows.get("quarantined", 0), rows.get("duplicate", 0)
-        yield Document(self.channel.feed, name, data, true, bad, twice, faults)
-        if not bad and day.day > 20 and not self.has_duplicate_file:
-            self.has_duplicate_file = True
-            again = self._name(f"{day:%Y%m%d}_resent")
-            fault = Fault(self.channel.feed, again, 0, "file", "duplicate_file", "duplicate", None)
-            yield Document(self.channel.feed, again, data, 0, 0, true + twice, [fault])
-
-    def _whole_file(self, messages: pl.DataFrame, month: Month) -> Iterator[Document]:
-        """One file a month that holds nothing usable, while the ceiling allows."""
-        if not self.whole or not self._room():
-            return
-        kind = self.whole.pop(0)
-        self.broken += 1
-        self.turn += 1
-        segments = self._alone(messages["text"][-1])
-        row = _first(segments, self.channel.each)
-        encoding, record, reason = self.channel.encoding, 1, kind
-        match kind:
-            case "cut":
-                at = next(n for n, s in enumerate(segments) if s is row)
-                data = _join([*segments[:at], row[: self.channel.keep]]).rstrip(_END)
-                raw, reason = data.encode(encoding), "missing_required"
-            case "missing_header":
-                raw, record = _join(segments[1:]).encode(encoding), 0
-            case "wrong_encoding":
-                plain = _join(segments).encode("ascii", errors="replace")
-                raw = plain.replace(b"?", b"\xff\xfe")
-            case _:
-                raw, record, reason = b"", 0, "empty_file"
-        name = self._name(f"{month.compact}_{kind}")
-        feed = self.channel.feed
-        fault = Fault(feed, name, record, "file", f"{kind}_file", "quarantined", reason)
-        yield Document(feed, name, raw, 0, 1, 0, [fault])
 
 
 def _split(message: str) -> list[list[str]]:
