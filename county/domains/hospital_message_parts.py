@@ -64,7 +64,9 @@ CHANNELS: dict[str, Channel] = {
             (
                 Break("impossible_date", "impossible_date", "SCH", 11, "^^30^20260230093000"),
                 Break("missing_required", "missing_required", "SCH", 11, ""),
+                Break("unknown_code", "unknown_code", "SCH", 8, "HOMEVISIT"),
             ),
+            Break("unmapped_local_code", "", "SCH", 22, "KIOSK9"),
         ),
         _channel(
             "county_hospital__emr__messages", "EMR", "653999H01", "utf-8", "TXA", 12, 2,

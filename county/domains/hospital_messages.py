@@ -224,7 +224,9 @@ class Domain:
             status=pl.lit("Cancelled"),
         ).filter(pl.col("moment") < pl.col("wanted"))
         missed = missed.join(gone, on="booking_id", how="semi")
-        frame = self._known(channel, scene, pl.concat([kept, missed, gone]))
+        made = pl.concat([kept, missed, gone])
+        booked = pl.col("moment").min().over("booking_id").alias("booked")
+        frame = self._known(channel, scene, made.with_columns(booked))
         timing = pl.concat_str(
             pl.lit("^^30^"), stamp("wanted"), pl.lit("^"),
             (pl.col("wanted") + pl.duration(minutes=30)).dt.strftime("%Y%m%d%H%M%S"),
@@ -232,9 +234,9 @@ class Domain:
         head = segment(
             "SCH",
             {1: text("booking_id"), 2: text("booking_id"), 6: "BOOKING", 8: "NORMAL", 9: "30",
-             10: "min", 11: timing, 16: text("channel"), 20: text("channel"),
-             25: text("status")},
+             10: "min", 11: timing, 22: text("channel"), 25: text("status")},
         )  # fmt: skip
+        note = segment("NTE", {1: "1", 3: stamp("booked")})
         general = segment("AIG", {1: "1", 3: text("staff_id"), 8: stamp("wanted")})
         place = segment("AIL", {1: "1", 3: pl.concat_str(
             text("department_code"), pl.lit("^^^"), pl.lit(channel.sender), pl.lit("^^^^^"),
@@ -243,7 +245,7 @@ class Domain:
             frame.with_columns(channel=pl.Series(["APP", "WINDOW", "TERMINAL"])[
                 frame["person"].to_numpy() % 3
             ]),
-            header(channel, pl.lit("SIU^") + text("trigger")), head, patient(channel.sender),
+            header(channel, pl.lit("SIU^") + text("trigger")), head, note, patient(channel.sender),
             segment("RGS", {1: "1"}), general, place,
         )  # fmt: skip
 
