@@ -58,3 +58,39 @@
 {% macro zoned_timestamp() -%}{{ return(adapter.dispatch('zoned_timestamp')()) }}{%- endmacro %}
 {% macro default__zoned_timestamp() -%}timestamp with time zone{%- endmacro %}
 {% macro spark__zoned_timestamp() -%}timestamp{%- endmacro %}
+
+{# Rows of a relation whose key is among the keys a query gives; nulls in a key are one value. #}
+{% macro rows_with_keys(relation, keys, columns) -%}
+    {{ return(adapter.dispatch('rows_with_keys')(relation, keys, columns)) }}
+{%- endmacro %}
+{% macro default__rows_with_keys(relation, keys, columns) -%}
+    select given.*
+    from {{ relation }} as given
+    semi join ({{ keys }}) as wanted on {{ same_key('given', 'wanted', columns) }}
+{%- endmacro %}
+{% macro spark__rows_with_keys(relation, keys, columns) -%}
+    select given.*
+    from {{ relation }} as given
+    left semi join ({{ keys }}) as wanted on {{ same_key('given', 'wanted', columns) }}
+{%- endmacro %}
+
+{# Delete the rows of a table whose key a relation holds. #}
+{% macro delete_keys(table, keys, columns) -%}
+    {{ return(adapter.dispatch('delete_keys')(table, keys, columns)) }}
+{%- endmacro %}
+{% macro default__delete_keys(table, keys, columns) -%}
+    delete from {{ table }} as given using {{ keys }} as wanted
+    where {{ same_key('given', 'wanted', columns) }}
+{%- endmacro %}
+{% macro spark__delete_keys(table, keys, columns) -%}
+    merge into {{ table }} as given using {{ keys }} as wanted
+    on {{ same_key('given', 'wanted', columns) }}
+    when matched then delete
+{%- endmacro %}
+
+{% macro same_key(one, other, columns) -%}
+    {%- for column in columns -%}
+        {{ one }}.{{ column }} is not distinct from {{ other }}.{{ column }}
+        {%- if not loop.last %} and {% endif -%}
+    {%- endfor -%}
+{%- endmacro %}

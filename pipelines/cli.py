@@ -152,7 +152,11 @@ def ingest(
 
 
 @app.command()
-def build() -> None:
+def build(
+    anew: Annotated[
+        bool, typer.Option("--anew", help="事实表从全部明细重建，而不只处理新到的批次。")
+    ] = False,
+) -> None:
     """只构建：主索引、资源库与集市，并做全部检查；不发布。"""
     from pipelines import steps
     from pipelines.run import build_and_check
@@ -163,7 +167,7 @@ def build() -> None:
         steps.refresh_reference(lake)
         outcomes = steps.check(lake, "silver")
         steps.stop_on_critical(outcomes)
-        outcomes += build_and_check(lake)
+        outcomes += build_and_check(lake, anew=anew)
     _show_warnings(outcomes)
     console.console.print(f"构建完成：{len(outcomes)} 项检查")
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ingestion.lake import Lake
+from pipelines import facts
 from pipelines.progress import Step, report
 from pipelines.settings import PROJECT
 
@@ -32,8 +34,12 @@ def manifest() -> dict[str, Any]:
     return loaded
 
 
-def build(select: Sequence[str] = ()) -> list[Any]:
+def build(select: Sequence[str] = (), *, anew: bool = False) -> list[Any]:
     """Build and test all models, or exactly the named models and tests; report each as it ends.
+
+    Args:
+        anew: Build facts from all of silver, not only what has come since the last build. This
+            happens by itself when the SQL has changed or a batch has left silver.
 
     Returns:
         dbt's result of every model and test, in the order in which they ended.
@@ -41,6 +47,8 @@ def build(select: Sequence[str] = ()) -> list[Any]:
     Raises:
         BuildFailed: a model or an error-severity test failed.
     """
+    lake = Lake.open()
+    chosen_facts = facts.facts_of(manifest(), select)
     total = len(select) or _node_count()
     done = 0
 
@@ -51,9 +59,13 @@ def build(select: Sequence[str] = ()) -> list[Any]:
             name = event.data.node_info.node_name
             report(Step("build", name, done, max(total, done)))
 
-    chosen = ["--select", *select, "--indirect-selection", "empty"] if select else []
-    outcome = invoke(["build", *chosen], callbacks=[hear])
+    options = ["--select", *select, "--indirect-selection", "empty"] if select else []
+    if anew or facts.must_build_anew(lake, chosen_facts):
+        options.append("--full-refresh")
+    outcome = invoke(["build", *options], callbacks=[hear])
     results = list(outcome.result or [])
+    done_well = {r.node.name for r in results if str(r.status) == "success"}
+    facts.remember_definition(lake, done_well & set(chosen_facts))
     failed = [r for r in results if str(r.status) in ("error", "fail", "runtime error")]
     if failed or not outcome.success:
         names = "; ".join(f"{r.node.name}: {str(r.message)[:300]}" for r in failed)

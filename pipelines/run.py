@@ -42,14 +42,17 @@ def require_balance(lake: Lake) -> None:
             raise LedgerOutOfBalance("台账不平：received ≠ accepted + quarantined + duplicate")
 
 
-def build_and_check(lake: Lake) -> list[CheckOutcome]:
+def build_and_check(lake: Lake, *, anew: bool = False) -> list[CheckOutcome]:
     """Build everything, then hold libraries and marts to their suites.
+
+    Args:
+        anew: Build library facts from all of silver, not only from what has come since.
 
     Raises:
         BuildFailed: a model or dbt test failed.
         CriticalFailure: a critical expectation failed.
     """
-    dbt_build.build()
+    dbt_build.build(anew=anew)
     outcomes = [*steps.check(lake, "libraries"), *steps.check(lake, "marts")]
     steps.stop_on_critical(outcomes)
     return outcomes

@@ -61,13 +61,14 @@ class Table(BaseModel):
         return self
 
     def all_columns(self) -> dict[str, TableColumn]:
-        """Columns in order: the entity's, person_id, feed, received_at, then our own."""
+        """Columns in order: the entity's, the person's keys, feed, received_at, then our own."""
         found: dict[str, TableColumn] = {}
         if self.entity is not None:
             entity = entities()[self.entity]
             for name, column in entity.columns.items():
                 found[name] = TableColumn(type=column.type, label_zh=column.label_zh)
             if entity.person:
+                found["source_person_id"] = TableColumn(type="string", label_zh="来源身份键")
                 found["person_id"] = TableColumn(type="string", label_zh="人员键")
             found["feed"] = TableColumn(type="string", label_zh="数据源")
             found["received_at"] = TableColumn(type="timestamp", label_zh="到达时间")

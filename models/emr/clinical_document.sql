@@ -1,2 +1,2 @@
 -- Grain: one shared clinical document.
-select * from {{ ref('stg_clinical_document') }}
+{{ latest_of('clinical_document') }}

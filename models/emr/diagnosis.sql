@@ -1,2 +1,2 @@
 -- Grain: one diagnosis of one encounter and document.
-select * from {{ ref('stg_diagnosis') }}
+{{ latest_of('diagnosis') }}

@@ -1,2 +1,2 @@
 -- Grain: one visit or stay at one organization, latest version.
-select * from {{ ref('stg_encounter') }}
+{{ latest_of('encounter') }}

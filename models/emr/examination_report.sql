@@ -1,2 +1,2 @@
 -- Grain: one examination report.
-select * from {{ ref('stg_examination_report') }}
+{{ latest_of('examination_report') }}

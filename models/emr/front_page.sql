@@ -1,2 +1,2 @@
 -- Grain: one discharged stay.
-select * from {{ ref('stg_front_page') }}
+{{ latest_of('front_page') }}

@@ -1,2 +1,2 @@
 -- Grain: one result item of one laboratory report.
-select * from {{ ref('stg_laboratory_result') }}
+{{ latest_of('laboratory_result') }}

@@ -1,2 +1,2 @@
 -- Grain: one drug line of one prescription.
-select * from {{ ref('stg_prescription') }}
+{{ latest_of('prescription') }}

@@ -1,2 +1,2 @@
 -- Grain: one follow-up visit of one patient.
-select * from {{ ref('stg_diabetes_visit') }}
+{{ latest_of('diabetes_visit') }}

@@ -1,2 +1,2 @@
 -- Grain: one health record archive.
-select * from {{ ref('stg_health_archive') }}
+{{ latest_of('health_archive') }}

@@ -1,2 +1,2 @@
 -- Grain: one follow-up visit of one patient.
-select * from {{ ref('stg_hypertension_visit') }}
+{{ latest_of('hypertension_visit') }}

@@ -1,2 +1,2 @@
 -- Grain: one birth certificate.
-select * from {{ ref('stg_birth') }}
+{{ latest_of('birth') }}

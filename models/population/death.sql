@@ -1,2 +1,2 @@
 -- Grain: one death certificate.
-select * from {{ ref('stg_death') }}
+{{ latest_of('death') }}

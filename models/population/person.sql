@@ -13,7 +13,7 @@ resident as (
 ),
 
 death as (
-    select * from {{ ref('stg_death') }}
+    select * from {{ ref('death') }}
     where person_id is not null
 ),
 

@@ -1,2 +1,2 @@
 -- Grain: one bed and the period it is open.
-select * from {{ ref('stg_bed') }}
+{{ latest_of('bed') }}

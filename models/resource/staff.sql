@@ -1,2 +1,2 @@
 -- Grain: one employment of one staff member.
-select * from {{ ref('stg_staff') }}
+{{ latest_of('staff') }}

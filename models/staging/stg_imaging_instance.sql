@@ -10,7 +10,7 @@ person_link as (
 ),
 
 latest as (
-    {{ latest_version('imaging_instance', ['sop_instance_uid']) }}
+    {{ latest_version('imaging_instance', 'imaging_instance') }}
 ),
 
 labelled as (

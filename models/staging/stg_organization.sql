@@ -6,7 +6,7 @@ organization as (
 ),
 
 latest as (
-    {{ latest_version('organization', ['organization_id', 'valid_from']) }}
+    {{ latest_version('organization', 'organization') }}
 ),
 
 labelled as (

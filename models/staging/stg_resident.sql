@@ -10,7 +10,7 @@ person_link as (
 ),
 
 latest as (
-    {{ latest_version('resident', ['resident_id']) }}
+    {{ latest_version('resident', 'resident') }}
 ),
 
 labelled as (

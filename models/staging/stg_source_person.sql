@@ -10,7 +10,7 @@ person_link as (
 ),
 
 latest as (
-    {{ latest_version('source_person', ['source_person_id']) }}
+    {{ latest_version('source_person', 'source_person') }}
 ),
 
 labelled as (

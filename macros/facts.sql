@@ -1,0 +1,140 @@
+{#
+    Library facts, kept up to date key by key (docs/decisions/0006-facts-by-key.md).
+
+    A fact holds the latest version of every key of one entity. A build takes the batches of silver
+    that this table has not taken yet, and rebuilds all keys they name, and all keys whose person
+    has been linked anew since. `built_batch` remembers what a table has taken; it is written in the
+    table's own transaction.
+#}
+
+{# The whole model of a fact that is nothing but the latest version of its entity. #}
+{% macro latest_of(entity) -%}
+    {{ fact_config(entity) }}
+with
+
+versions as (
+    {{ versions_to_build(entity) }}
+),
+
+person_link as (
+    select * from {{ source('identity', 'person_link') }}
+),
+
+latest as (
+    {{ latest_version(entity, 'versions') }}
+),
+
+labelled as (
+    select
+        {% for column in entity_facts()[entity].columns -%}
+        latest.{{ column }},
+        {% endfor -%}
+        {% if entity_facts()[entity].person -%}
+        latest.source_person_id,
+        person_link.person_id,
+        {% endif -%}
+        latest.feed,
+        latest.received_at
+    from latest
+    {% if entity_facts()[entity].person -%}
+    left join person_link on latest.source_person_id = person_link.source_person_id
+    {%- endif %}
+)
+
+select * from labelled
+{%- endmacro %}
+
+{% macro fact_config(entity) -%}
+    {{ config(
+        materialized='incremental',
+        incremental_strategy='by_key',
+        unique_key=entity_facts()[entity].key,
+        on_schema_change='fail',
+        pre_hook="{{ note_new_batches('" ~ entity ~ "') }}",
+        post_hook="{{ note_built_batches() }}",
+    ) }}
+{%- endmacro %}
+
+{# All versions of the keys to be built: every key in a full build. #}
+{% macro versions_to_build(entity) -%}
+    {%- set fact = entity_facts()[entity] -%}
+    {%- set silver = source('silver', entity) -%}
+    {%- if not is_incremental() -%}
+    select * from {{ silver }}
+    {%- else -%}
+    {%- set affected -%}
+    select {{ fact.key | join(', ') }}
+        from {{ silver }}
+        where batch_id in (
+            select batch_id from built_batch
+            where model = '{{ this.identifier }}' and not is_built
+        )
+        {%- if fact.person %}
+        union
+        select {{ prefixed('built', fact.key) }}
+        from {{ this }} as built
+        left join {{ source('identity', 'person_link') }} as link
+            on built.source_person_id = link.source_person_id
+        where
+            built.source_person_id is not null
+            and built.person_id is distinct from link.person_id
+        {%- endif -%}
+    {%- endset -%}
+    {{ rows_with_keys(silver, affected, fact.key) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro prefixed(relation, columns) -%}
+    {%- for column in columns -%}{{ relation }}.{{ column }}{% if not loop.last %}, {% endif %}{%- endfor -%}
+{%- endmacro %}
+
+{#
+    The latest version of every key of an entity among some of its rows: by the record's own version
+    time where the entity has one, else by arrival. Equal times fall back to the place in the batch,
+    so the choice is the same on every run. Nulls in a key are one value.
+#}
+{% macro latest_version(entity, relation) -%}
+    {%- set fact = entity_facts()[entity] -%}
+    select *
+    from {{ relation }}
+    qualify row_number() over (
+        partition by {{ fact.key | join(', ') }}
+        order by
+            {% if fact.version_time %}{{ fact.version_time }} desc nulls last,{% endif %}
+            received_at desc nulls last,
+            batch_id desc nulls last,
+            file_digest desc nulls last,
+            record_number desc nulls last,
+            item_number desc nulls last
+    ) = 1
+{%- endmacro %}
+
+{# dbt's incremental strategy `by_key`: the keys built now leave the table and come back. #}
+{% macro get_incremental_by_key_sql(arguments) -%}
+    {{ delete_keys(arguments.target_relation, arguments.temp_relation, arguments.unique_key) }};
+    insert into {{ arguments.target_relation }} ({{ get_quoted_csv(arguments.dest_columns | map(attribute='name')) }})
+    select {{ get_quoted_csv(arguments.dest_columns | map(attribute='name')) }}
+    from {{ arguments.temp_relation }}
+{%- endmacro %}
+
+{# Before any fact is built: the table that remembers the batches exists. #}
+{% macro create_built_batch() -%}
+    create table if not exists built_batch (model varchar, batch_id varchar, is_built boolean)
+{%- endmacro %}
+
+{# First of all: a batch that comes while the model runs is left for the next build. #}
+{% macro note_new_batches(entity) -%}
+    delete from built_batch
+    where model = '{{ this.identifier }}' {% if is_incremental() %}and not is_built{% endif %};
+    insert into built_batch
+    select distinct '{{ this.identifier }}', batch_id, false
+    from {{ source('silver', entity) }}
+    where batch_id not in (
+        select batch_id from built_batch where model = '{{ this.identifier }}'
+    )
+{%- endmacro %}
+
+{% macro note_built_batches() -%}
+    update built_batch set is_built = true
+    where model = '{{ this.identifier }}' and not is_built
+{%- endmacro %}
