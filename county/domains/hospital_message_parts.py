@@ -162,7 +162,7 @@ def drug_orders(
                 pl.lit("YZ"), "encounter_id", pl.Series(number + 1).cast(pl.String)
             ),
             timing=pl.when(pl.Series(once)).then(pl.lit("X1")).otherwise(pl.lit("INDEF")),
-            ordered=pl.col("start") + pl.duration(minutes=pl.Series(minutes)),
+            ordered=pl.col("start") + pl.duration(minutes=pl.lit(pl.Series(minutes))),
             quantity=pl.Series(random.integers(1, 6, count)),
             control_code=pl.lit("NW"),
         )

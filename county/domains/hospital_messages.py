@@ -203,14 +203,14 @@ class Domain:
         kept = _some(usable, rates["booked"], rates["fewest"], random)
         if kept.is_empty():
             return _none()
-        days = random.integers(1, rates["booked_days"] + 1, len(kept))
+        days = pl.lit(pl.Series(random.integers(1, rates["booked_days"] + 1, len(kept))))
         first = scene.month.first
         kept = kept.with_columns(
             booking_id=pl.lit("YY") + pl.col("encounter_id"),
             wanted=pl.col("start").dt.truncate("30m"),
             moment=pl.max_horizontal(
-                pl.col("start") - pl.duration(days=pl.Series(days)),
-                pl.lit(first).cast(pl.Datetime("us")) + pl.duration(minutes=pl.Series(days) * 61),
+                pl.col("start") - pl.duration(days=days),
+                pl.lit(first).cast(pl.Datetime("us")) + pl.duration(minutes=days * 61),
             ),
             trigger=pl.lit("S12"),
             status=pl.lit("Booked"),

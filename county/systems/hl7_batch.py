@@ -125,7 +125,7 @@ class Hl7Files(MessageFiles):
     def joined(self, texts: list[str]) -> bytes:
         return "".join(texts).encode(self._channel.encoding)
 
-    def spoiled(self, text: str) -> Spoiled:
+    def spoiled(self, text: str, rows: int) -> Spoiled:
         edit = self._channel.breaks[self.turn % len(self._channel.breaks)]
         segments = self._alone(text)
         if edit.field:

@@ -123,7 +123,7 @@ class Hl7V3Files(MessageFiles):
     def joined(self, texts: list[str]) -> bytes:
         return _HEAD + self._batch(texts, len(texts)).encode()
 
-    def spoiled(self, text: str) -> Spoiled:
+    def spoiled(self, text: str, rows: int) -> Spoiled:
         usable = [edit for edit in self._edits if edit.mark in text]
         fresh = self._fresh(text)
         if not usable:

@@ -1,4 +1,4 @@
-"""Daily files of one message feed, with the faults planted among its messages.
+"""Files of one feed of messages or documents, with the faults planted among them.
 
 Belongs here: which messages are repeated, spoiled or put into a file of their own, and counting
 the rows of each. Not here: what a message looks like (`hl7_batch.py`, `hl7v3_batch.py`).
@@ -69,13 +69,17 @@ class MessageFiles(ABC):
         """All files of a month.
 
         Args:
-            messages: `moment`, `text` and `rows` (how many entity rows the message carries).
+            messages: `moment`, `text` and `rows` (how many entity rows the message carries);
+                `name` where each goes into a file of its own, instead of one a day.
         """
         if messages.is_empty():
             return
         frame = self._with_faults(messages.sort("moment", "text"), month, random)
-        for part in frame.partition_by("day", maintain_order=True):
-            yield from self._day(part)
+        if "name" in messages.columns:
+            yield from self._one_each(frame)
+        else:
+            for part in frame.partition_by("day", maintain_order=True):
+                yield from self._day(part)
         if self._whole and self._room():
             yield self._wrong_file(messages["text"][-1], month)
 
@@ -84,8 +88,8 @@ class MessageFiles(ABC):
         """One file of these messages."""
 
     @abstractmethod
-    def spoiled(self, text: str) -> Spoiled:
-        """A copy of a message that repeats nothing and has one thing wrong; `turn` moves on."""
+    def spoiled(self, text: str, rows: int) -> Spoiled:
+        """A copy of a message of so many rows that repeats nothing and has one thing wrong."""
 
     @abstractmethod
     def unmapped(self, text: str) -> str | None:
@@ -100,9 +104,11 @@ class MessageFiles(ABC):
     ) -> pl.DataFrame:
         """True messages, repeats and broken copies in the order of sending, by day."""
         rates, count = parameters()["faults"], len(messages)
+        name = "name" if "name" in messages.columns else pl.lit(None, pl.String).alias("name")
         base = messages.select(
             "moment",
             "text",
+            name,
             pl.col("rows").cast(pl.Int64),
             bad=pl.lit(0, pl.Int64),
             place=pl.int_range(pl.len()).cast(pl.Float64),
@@ -116,6 +122,7 @@ class MessageFiles(ABC):
         repeated = np.flatnonzero(random.random(count) < rates["duplicate"])
         again = base[repeated].with_columns(
             pl.col("place") + 0.3,
+            pl.col("name") + "_resent",
             kind=pl.lit("duplicate_message"),
             outcome=pl.lit("duplicate"),
             item=pl.lit("message"),
@@ -146,9 +153,10 @@ class MessageFiles(ABC):
     def _copy(self, one: pl.DataFrame) -> pl.DataFrame:
         self.turn += 1
         self._broken += 1
-        wrong = self.spoiled(one["text"][0])
+        wrong = self.spoiled(one["text"][0], one["rows"][0])
         return one.with_columns(
             pl.col("place") + 0.6,
+            pl.col("name") + f"X{self.turn}",
             text=pl.lit(wrong.text),
             rows=pl.lit(wrong.sound, pl.Int64),
             bad=pl.lit(wrong.bad, pl.Int64),
@@ -184,6 +192,25 @@ class MessageFiles(ABC):
             again = self._name(f"{day:%Y%m%d}_resent")
             fault = Fault(self.feed, again, 0, "file", "duplicate_file", "duplicate", None)
             yield Document(self.feed, again, data, 0, 0, true + twice, [fault])
+
+    def _one_each(self, frame: pl.DataFrame) -> Iterator[Document]:
+        for row in frame.iter_rows(named=True):
+            name, rows, kind = self._name(row["name"]), row["rows"], row["kind"]
+            faults = []
+            if kind is not None:
+                fault = Fault(self.feed, name, 1, row["item"], kind, row["outcome"], row["reason"])
+                faults.append(fault)
+            data = self.joined([row["text"]])
+            again = row["outcome"] == "duplicate"
+            yield Document(
+                self.feed,
+                name,
+                data,
+                0 if again else rows,
+                row["bad"],
+                rows if again else 0,
+                faults,
+            )
 
     def _wrong_file(self, text: str, month: Month) -> Document:
         """One wrong file a month, while the ceiling allows."""
