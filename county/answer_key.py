@@ -11,17 +11,19 @@ from pathlib import Path
 
 import polars as pl
 
+from county.identities import Identities
 from county.illness import FollowUp
 from county.insurance import ORDINARY_INPATIENT, Settlement
 from county.months import Month
 from county.organizations import BY_ID, COUNTY, ORGANIZATIONS, Bed, subtree
 from county.outbox import Outbox
-from county.people import Identities, Person
+from county.people import Person
 from county.services import CareMonth
 
 LATEST = "latest"
 _EVERYWHERE = ("county", "consortium", "hospital", "township", "village")
 _PRIMARY = ("township", "village")
+_SOURCE_COLUMNS = ("person_key", "feed", "local_id", "name", "id_number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,28 +240,41 @@ def write_people(
             "died_at": pl.Series([p.died for p in people], dtype=pl.Datetime("us")),
         }
     ).write_parquet(folder / "persons.parquet")
-    sent = identities.items()
-    rows = [(people[n - 1].key, f, i.local_id, i.name, i.id_number) for f, n, i in sent]
+    keys = pl.Series([p.key for p in people])
     birth_feed = "health_commission__registry__births"
-    rows += [(child.key, birth_feed, number, child.name, None) for number, child in births]
-    schema = ["person_key", "feed", "local_id", "name", "id_number"]
-    pl.DataFrame(rows, schema=dict.fromkeys(schema, pl.String), orient="row").write_parquet(
-        folder / "person_sources.parquet"
-    )
-    strings: set[tuple[str, str]] = set()
-    for p in people:
-        strings |= {("name", p.name), ("id_number", p.id_number), ("phone", p.phone),
-                    ("address", p.address), ("address", p.house_number),
-                    ("health_card", p.health_card)}  # fmt: skip
-        if p.insurance_number:
-            strings.add(("insurance_number", p.insurance_number))
-    for _, _, identity in sent:
-        strings.add(("name", identity.name))
-        if identity.id_number:
-            strings.add(("id_number", identity.id_number))
-    pl.DataFrame(
-        sorted(strings), schema={"kind": pl.String, "value": pl.String}, orient="row"
-    ).write_parquet(folder / "pii.parquet")
+    parts = [
+        pl.DataFrame(
+            [(child.key, birth_feed, number, child.name, None) for number, child in births],
+            schema=dict.fromkeys(_SOURCE_COLUMNS, pl.String), orient="row",
+        )
+    ]  # fmt: skip
+    for feed, rows in identities.sent():
+        parts.append(
+            rows.select(
+                keys.gather(rows["person"] - 1).alias("person_key"), pl.lit(feed).alias("feed"),
+                "local_id", "name", "id_number",
+            )
+        )  # fmt: skip
+    sources = pl.concat(parts)
+    sources.write_parquet(folder / "person_sources.parquet")
+    truth: dict[str, list[str] | list[str | None]] = {
+        "name": [p.name for p in people],
+        "id_number": [p.id_number for p in people],
+        "phone": [p.phone for p in people],
+        "address": [p.address for p in people] + [p.house_number for p in people],
+        "health_card": [p.health_card for p in people],
+        "insurance_number": [p.insurance_number for p in people],
+    }
+    strings = [
+        pl.DataFrame({"kind": [kind] * len(values), "value": values})
+        for kind, values in truth.items()
+    ]
+    strings += [
+        sources.select(pl.lit(kind).alias("kind"), pl.col(kind).alias("value"))
+        for kind in ("name", "id_number")
+    ]
+    hidden = pl.concat(strings).drop_nulls().unique().sort("kind", "value")
+    hidden.write_parquet(folder / "pii.parquet")
 
 
 def write(folder: Path, key: AnswerKey, outbox: Outbox) -> None:

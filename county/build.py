@@ -7,28 +7,34 @@ it is written (`systems/`).
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from importlib import import_module
 from pathlib import Path
+
+import yaml
 
 from county import answer_key
 from county.answer_key import AnswerKey
+from county.domains import DOMAINS
+from county.identities import Identities
 from county.illness import Chronic, FollowUp
 from county.insurance import Fund
 from county.laboratory import Diagnostics
 from county.months import Month, months_of
-from county.organizations import make_beds, township_of
+from county.organizations import HOSPITALS, TOWNSHIPS, make_beds, township_of
 from county.outbox import Outbox
 from county.parameters import parameters
-from county.people import Identities, Person
+from county.people import Person
 from county.population import Population
+from county.scene import Document, Domain, Export, Scene
 from county.services import Services, make_staff
-from county.systems.database import DatabaseWriter
+from county.stage import Stage
 from county.systems.dicom import DicomWriter
 from county.systems.documents import DocumentWriter
-from county.systems.exports import VILLAGES, VISITS, Exports
+from county.systems.exports import Exports
 from county.systems.hl7 import Hl7Writer
-from county.systems.rows import RowWriter
 from county.systems.tables import TableWriter
 
+_DOMAIN_FOLDER = Path(__file__).with_name("domains")
 Progress = Callable[[str, float], None]
 _PREFIX = {"653999T01": "653999101", "653999T02": "653999102"}
 _ARCHIVES = {
@@ -84,7 +90,7 @@ def build_county(
     tell("完成", 1.0)
     box = run.outbox
     return CountySummary(
-        residents, months, seed, box.files, box.size, box.digest, len(box.faults),
+        residents, months, seed, box.files, box.size, box.digest, box.fault_count,
         {feed: counts.accepted for feed, counts in sorted(box.counts.items())},
     )  # fmt: skip
 
@@ -105,11 +111,11 @@ class _Run:
         self._diagnostics = Diagnostics(seed)
         self._fund = Fund(people, seed)
         self._key = AnswerKey()
-        self._identities = Identities(seed)
-        self._exports = Exports(self._identities, seed)
-        rows = RowWriter(self.outbox, seed)
-        self._tables = TableWriter(self.outbox, rows)
-        self._database = DatabaseWriter(self.outbox, rows)
+        self._identities = Identities(seed, people)
+        self._exports = Exports(seed)
+        self._tables = TableWriter(self.outbox, self._identities, seed, months)
+        self._stage = Stage(seed, people, self._staff, self._identities)
+        self._domains = make_domains(seed)
         self._hl7 = Hl7Writer(self.outbox, self._identities, seed)
         self._documents = DocumentWriter(self.outbox, self._identities, self._diagnostics, seed)
         self._dicom = DicomWriter(self.outbox, self._identities)
@@ -117,34 +123,51 @@ class _Run:
         self._archives = _Archives(people, self._chronic, seed)
 
     def month(self, month: Month) -> None:
-        label = month.compact
         born = self._population.births(month)
         dead = self._population.deaths(month)
         care = self._services.month(month)
         follow_ups = self._chronic.month(month)
         settlements = self._fund.month(care)
-        hospital = [v for v in care.visits if v.organization_id in ("653999H01", "653999H02")]
-        stays = [s for s in care.admitted if s.organization_id in ("653999H01", "653999H02")]
+        hospital = [v for v in care.visits if v.organization_id in HOSPITALS]
+        stays = [s for s in care.admitted if s.organization_id in HOSPITALS]
         reports = self._diagnostics.reports(hospital + stays)
         examinations = self._diagnostics.examinations(care.visits)
         self._key.month(care, self._beds, settlements, follow_ups)
 
         self._hl7.write(care, reports)
         self._documents.hospital(care)
-        exports, tables = self._exports, self._tables
-        for code, feed in VISITS.items():
-            tables.write(feed, label, exports.township(code, care))
-        tables.write(VILLAGES, label, exports.villages(care))
-        tables.write("county_hospital__ris__reports", label, exports.examinations(examinations))
         self._dicom.write(examinations)
-        self._database.write(label, exports.front_pages(care), exports.prescriptions(care))
-        tables.write(
-            "insurance_bureau__settlement__settlements", label, exports.settlements(settlements)
-        )
+        scene = self._stage.scene(month, care, born)
+        exports = self._exports
+        for code in TOWNSHIPS:
+            self._send(exports.township(code, scene), month)
+        self._send(exports.villages(scene), month)
+        self._send(exports.examinations(examinations), month)
+        self._send(exports.front_pages(scene), month)
+        self._send(exports.prescriptions(care), month)
+        self._send(exports.settlements(settlements), month)
         self._public_health(month, follow_ups)
         self._births += [(f"CS{child.number:09d}", child) for child, _, _ in born]
-        tables.write("health_commission__registry__births", label, exports.births(born))
-        tables.write("health_commission__registry__deaths", label, exports.deaths(dead))
+        self._send(exports.births(born), month)
+        self._send(exports.deaths(dead), month)
+        if month is self.months[-1]:
+            self._registers(scene)
+        for domain in self._domains:
+            for piece in domain.month(scene):
+                self._send(piece, month)
+        self._tables.end_month(month)
+
+    def _send(self, piece: Export | Document, month: Month) -> None:
+        if isinstance(piece, Export):
+            self._tables.write(piece, month)
+            return
+        self.outbox.write(piece.file, piece.data)
+        self.outbox.book(
+            piece.feed, accepted=piece.accepted, quarantined=piece.quarantined,
+            duplicate=piece.duplicate,
+        )  # fmt: skip
+        for fault in piece.faults:
+            self.outbox.add_fault(fault)
 
     def _public_health(self, month: Month, follow_ups: list[FollowUp]) -> None:
         label = month.compact
@@ -159,24 +182,35 @@ class _Run:
                     self._documents.follow_ups(visits, numbers, doctors, label)
                     continue
                 feed = f"township_{letter}__public_health__{disease}"
-                rows = self._exports.follow_ups(feed, visits, numbers, doctors)
-                self._tables.write(feed, label, rows)
+                names = [doctor.staff_id for doctor in doctors]
+                self._send(self._exports.follow_ups(feed, visits, numbers, names), month)
             opened = self._archives.month(code, month)
-            feed = _ARCHIVES[code]
-            self._tables.write(feed, label, self._exports.archives(feed, opened))
+            self._send(self._exports.archives(_ARCHIVES[code], opened, code), month)
+
+    def _registers(self, scene: Scene) -> None:
+        """Registers sent once, at the end."""
+        exports, month = self._exports, scene.month
+        self._send(exports.organizations(scene), month)
+        self._send(exports.staff(scene), month)
+        self._send(exports.beds(self._beds), month)
+        self._send(exports.residents(self._population.people, month.last), month)
 
     def finish(self) -> None:
-        """Registers sent once, and the answer key."""
-        exports, tables = self._exports, self._tables
+        """The answer key."""
         people = self._population.people
-        tables.write("health_commission__registry__organizations", "", exports.organizations())
-        tables.write("health_commission__registry__staff", "", exports.staff(self._staff))
-        tables.write("health_commission__registry__beds", "", exports.beds(self._beds))
-        residents = exports.residents(people, self.months[-1].last)
-        tables.write("health_commission__registry__residents", "", residents)
         folder = self._out / "answer_key"
         answer_key.write_people(folder, people, self._identities, self._births)
         answer_key.write(folder, self._key, self.outbox)
+
+
+def make_domains(seed: int) -> list[Domain]:
+    """One domain of each name in `DOMAINS`, with its rates."""
+    found: list[Domain] = []
+    for name in DOMAINS:
+        module = import_module(f"county.domains.{name}")
+        rates = yaml.safe_load((_DOMAIN_FOLDER / f"{name}.yml").read_text("utf-8"))
+        found.append(module.Domain(seed, rates))
+    return found
 
 
 class _Archives:

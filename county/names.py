@@ -90,6 +90,24 @@ LOOKALIKE = {
 }  # fmt: skip
 
 
+HOMOPHONE = {
+    "张": "章", "王": "汪", "李": "黎", "陈": "沉", "周": "邹", "吴": "武", "徐": "许", "朱": "诸",
+    "梁": "良", "程": "成", "于": "余", "董": "懂", "彭": "朋", "伟": "炜", "杰": "捷", "涛": "滔",
+    "刚": "钢", "辉": "晖", "波": "博", "斌": "彬", "宇": "雨", "浩": "昊", "凯": "恺", "俊": "骏",
+    "静": "靖", "丽": "力", "芳": "坊", "敏": "民", "秀": "绣", "娟": "鹃", "霞": "侠", "桂": "贵",
+    "梅": "玫", "雪": "薛", "慧": "惠", "燕": "雁", "萍": "苹", "珍": "真", "欣": "心", "怡": "宜",
+    "白": "柏", "丁": "汀", "马": "玛", "沙": "莎", "金": "今", "海": "孩",
+}  # fmt: skip
+TRANSLITERATION = {
+    "买买提": "麦麦提", "麦麦提": "买买提", "艾合买提": "艾海提", "阿卜杜拉": "阿不都拉",
+    "玉素甫": "玉苏甫", "吐尔逊": "图尔荪", "热合曼": "热赫曼", "依明": "伊敏", "亚森": "牙生",
+    "迪力夏提": "地力夏提", "木拉提": "穆拉提", "阿不都热依木": "阿卜杜热伊木", "古丽": "姑丽",
+    "米娜瓦尔": "米那瓦尔", "布维海丽其": "布威海丽且", "再娜普": "再乃普", "叶尔兰": "耶尔兰",
+    "巴合提": "巴赫提", "别克": "拜克", "赛力克": "赛里克", "木合塔尔": "木哈塔尔",
+    "朱马": "居马", "沙吾列": "沙吾烈", "艾力": "艾里", "努尔": "奴尔",
+}  # fmt: skip
+
+
 def given_name(random: Random, ethnicity: str, sex: str) -> str:
     """A given name; sex `1` male, `2` female (GB/T 2261.1), ethnicity by GB/T 3304."""
     male = sex == "1"
@@ -129,3 +147,50 @@ def mistyped(name: str) -> str:
 def other_dot(name: str, choice: int) -> str:
     """The name with another interpunct, as other input methods give it, or without one."""
     return name.replace(INTERPUNCT, VARIANT_DOTS[choice % len(VARIANT_DOTS)])
+
+
+def homophone(name: str) -> str:
+    """The name with one character that sounds the same, or unchanged when it has none."""
+    for position, letter in enumerate(name):
+        if letter in HOMOPHONE:
+            return name[:position] + HOMOPHONE[letter] + name[position + 1 :]
+    return name
+
+
+def transliterated(name: str) -> str:
+    """The name with one part in another usual Chinese spelling, or unchanged when it has none."""
+    for usual, other in TRANSLITERATION.items():
+        if usual in name:
+            return name.replace(usual, other, 1)
+    return name
+
+
+def variant(name: str, draw: float, rates: dict[str, float]) -> tuple[str | None, str]:
+    """The kind of fault and the name as a clerk wrote it; (None, name) when it is right.
+
+    Args:
+        draw: A number of [0, 1) that decides.
+        rates: Section `faults` of the parameters.
+    """
+    if INTERPUNCT in name:
+        if draw < rates["interpunct_variant"]:
+            return "name_variant", other_dot(name, int(draw * 1e6))
+        if draw < rates["interpunct_variant"] + rates["transliteration"]:
+            kind, other = "name_transliteration", transliterated(name)
+            return (kind, other) if other != name else (None, name)
+        return None, name
+    if draw < rates["name_variant"]:
+        kind, other = "name_variant", mistyped(name)
+    elif draw < rates["name_variant"] + rates["homophone"]:
+        kind, other = "name_homophone", homophone(name)
+    else:
+        return None, name
+    return (kind, other) if other != name else (None, name)
+
+
+def highest_rate(rates: dict[str, float]) -> float:
+    """No draw from here on gives a variant."""
+    return max(
+        rates["interpunct_variant"] + rates["transliteration"],
+        rates["name_variant"] + rates["homophone"],
+    )

@@ -26,6 +26,19 @@ class Fault:
     reason: str | None
 
 
+_FAULT_SCHEMA = {
+    "feed": pl.String, "file": pl.String, "record_number": pl.Int64, "item": pl.String,
+    "kind": pl.String, "outcome": pl.String, "reason_code": pl.String,
+}  # fmt: skip
+_TEXTS = [name for name, kind in _FAULT_SCHEMA.items() if kind == pl.String]
+_FAULTS_HELD = 100_000
+
+
+def _compact(rows: pl.DataFrame) -> pl.DataFrame:
+    """Texts that repeat a million times as categories."""
+    return rows.cast({"record_number": pl.Int64, **dict.fromkeys(_TEXTS, pl.Categorical)})
+
+
 @dataclass(slots=True)
 class Counts:
     """Entity rows of one feed, plus one for each unreadable file or message."""
@@ -47,8 +60,10 @@ class Outbox:
     root: Path
     files: int = 0
     size: int = 0
-    faults: list[Fault] = field(default_factory=list)
+    fault_count: int = 0
     counts: dict[str, Counts] = field(default_factory=dict)
+    _faults: list[Fault] = field(default_factory=list)
+    _fault_rows: list[pl.DataFrame] = field(default_factory=list)
     _digest: "object" = field(default_factory=sha256)
 
     def write(self, name: str, data: bytes) -> None:
@@ -84,24 +99,46 @@ class Outbox:
         self, feed: str, file: str, record: int, item: str, kind: str,
         outcome: str, reason: str | None = None,
     ) -> None:  # fmt: skip
-        self.faults.append(Fault(feed, file, record, item, kind, outcome, reason))
+        self.add_fault(Fault(feed, file, record, item, kind, outcome, reason))
 
-    def room_for_fault(self, feed: str, coming: int = 0, broken: int = 0) -> bool:
-        """Whether one more broken piece keeps the feed under its ceiling.
+    def add_fault(self, fault: Fault) -> None:
+        self.fault_count += 1
+        self._faults.append(fault)
+        if len(self._faults) >= _FAULTS_HELD:
+            self._settle_faults()
+
+    def plant_rows(self, feed: str, file: str, rows: pl.DataFrame) -> None:
+        """Plant many faults of one file: `record_number`, `item`, `kind`, `outcome`,
+        `reason_code`."""
+        if len(rows):
+            self.fault_count += len(rows)
+            where = rows.select(pl.lit(feed).alias("feed"), pl.lit(file).alias("file"), pl.all())
+            self._fault_rows.append(_compact(where))
+
+    def room_for_faults(self, feed: str, coming: int = 0, broken: int = 0) -> int:
+        """How many more broken pieces keep the feed under its ceiling.
 
         `coming` rows, `broken` of them broken, are on their way and not booked yet.
         """
         counts = self.counts.get(feed, Counts())
         ceiling = float(parameters()["faults"]["quarantined_ceiling"])
-        return counts.quarantined + broken + 1 <= ceiling * (counts.received + coming)
+        room = int(ceiling * (counts.received + coming)) - counts.quarantined - broken
+        return max(0, room)
 
     def fault_frame(self) -> pl.DataFrame:
-        schema = {
-            "feed": pl.String, "file": pl.String, "record_number": pl.Int64, "item": pl.String,
-            "kind": pl.String, "outcome": pl.String, "reason_code": pl.String,
-        }  # fmt: skip
-        rows = [tuple(asdict(fault).values()) for fault in self.faults]
-        return pl.DataFrame(rows, schema=schema, orient="row")
+        """Every planted fault, in the order of planting per kind of writer."""
+        self._settle_faults()
+        if not self._fault_rows:
+            return pl.DataFrame(schema=_FAULT_SCHEMA)
+        return pl.concat(self._fault_rows).cast(dict.fromkeys(_TEXTS, pl.String))
+
+    def _settle_faults(self) -> None:
+        rows = [tuple(asdict(fault).values()) for fault in self._faults]
+        if rows:
+            self._fault_rows.append(
+                _compact(pl.DataFrame(rows, schema=_FAULT_SCHEMA, orient="row"))
+            )
+        self._faults.clear()
 
     def ledger_frame(self) -> pl.DataFrame:
         rows = [(feed, *asdict(counts).values()) for feed, counts in sorted(self.counts.items())]

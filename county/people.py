@@ -1,15 +1,13 @@
-"""What a person of the county is, and how a member system knows them.
+"""What a person of the county is.
 
-Belongs here: the record of one true person, ID numbers, and the identity a feed sends (with its
-planted variants). Not here: making a population (`population.py`).
+Belongs here: the record of one true person and ID numbers. Not here: making a population
+(`population.py`) or how a member system knows a person (`identities.py`).
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from zlib import crc32
 
 from county import names
-from county.parameters import parameters
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK = "10X98765432"
@@ -87,89 +85,3 @@ class Person:
 
     def alive_on(self, moment: datetime) -> bool:
         return self.died is None or moment <= self.died
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A person as one feed sends them. `faults` names what was planted."""
-
-    local_id: str
-    name: str
-    id_number: str | None
-    health_card: str | None
-    insurance_number: str | None
-    phone: str
-    address: str
-    faults: tuple[str, ...] = ()
-
-
-_LOCAL_PREFIX = {
-    "county_hospital": "A", "tcm_hospital": "B", "township_a": "TA", "township_b": "TB",
-    "village_rooms": "VR", "insurance_bureau": "YB", "health_commission": "RK",
-}  # fmt: skip
-_CLEAN_FEEDS = ("health_commission__registry__staff",)
-
-
-class Identities:
-    """Gives every feed its view of a person, the same one each time.
-
-    The draw depends on seed, feed and person alone, so it does not matter when it is asked for.
-    A person whose ID number is missing or wrong at a feed always has a health card and, when
-    insured, an insurance number there: the truth stays findable.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._seen: dict[tuple[str, int], Identity] = {}
-
-    def of(self, person: Person, feed: str, local_id: str | None = None) -> Identity:
-        """The identity a feed sends; `local_id` where the number is not the member's own."""
-        found = self._seen.get((feed, person.number))
-        if found is None:
-            found = self._draw(person, feed, local_id)
-            self._seen[feed, person.number] = found
-        return found
-
-    def items(self) -> list[tuple[str, int, Identity]]:
-        """Every (feed, person number, identity) asked for so far, in a stable order."""
-        return [(feed, number, i) for (feed, number), i in sorted(self._seen.items())]
-
-    def _uniform(self, person: Person, feed: str, what: str) -> float:
-        return crc32(f"{self._seed}/{feed}/{person.number}/{what}".encode()) / 2**32
-
-    def _draw(self, person: Person, feed: str, local_id: str | None) -> Identity:
-        rates = parameters()["faults"]
-        member = feed.split("__")[0]
-        own = f"{_LOCAL_PREFIX[member]}{person.number * 7873 % 9999991:07d}"
-        name, faults = person.name, []
-        id_number: str | None = person.id_number
-        if not (person.steady or feed in _CLEAN_FEEDS):
-            draw = self._uniform(person, feed, "id")
-            if draw < rates["missing_id"]:
-                id_number = None
-                faults.append("missing_id_number")
-            elif draw < rates["missing_id"] + rates["invalid_id"]:
-                wrong = "0" if person.id_number[-1] != "0" else "1"
-                id_number = person.id_number[:-1] + wrong
-                faults.append("invalid_id_number")
-            draw = self._uniform(person, feed, "name")
-            if names.INTERPUNCT in name:
-                if draw < rates["interpunct_variant"]:
-                    name = names.other_dot(name, int(draw * 1e6))
-                    faults.append("name_variant")
-            elif draw < rates["name_variant"] and names.mistyped(name) != name:
-                name = names.mistyped(name)
-                faults.append("name_variant")
-        odd_id = id_number != person.id_number
-        shows_card = odd_id or self._uniform(person, feed, "card") < 0.8
-        shows_insurance = odd_id or self._uniform(person, feed, "insurance") < 0.7
-        return Identity(
-            local_id or own,
-            name,
-            id_number,
-            person.health_card if shows_card else None,
-            person.insurance_number if shows_insurance else None,
-            person.phone,
-            person.address,
-            tuple(faults),
-        )

@@ -8,10 +8,10 @@ from datetime import datetime, time, timedelta
 
 from lxml import etree
 
+from county.identities import Identity
 from county.illness import FollowUp
 from county.laboratory import Report
 from county.organizations import BY_ID
-from county.people import Identity
 from county.services import Encounter, Staff
 from county.systems import cda_parts as parts
 from county.systems.cda_parts import Author, Kind, Node, add, entry, observation, section, value

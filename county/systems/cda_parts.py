@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 from lxml import etree
 
-from county.people import Identity, Person
+from county.identities import Identity
+from county.people import Person
 
 HL7 = "urn:hl7-org:v3"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -27,17 +28,17 @@ ROOTS = {
     "record": "2.16.156.10011.1.13", "card": "2.16.156.10011.1.19",
     "prescription": "2.16.156.10011.1.20", "bed": "2.16.156.10011.1.22",
     "department": "2.16.156.10011.1.26", "ward": "2.16.156.10011.1.27",
-    "laboratory_report": "2.16.156.10011.1.33",
+    "laboratory_report": "2.16.156.10011.1.33", "examination_report": "2.16.156.10011.1.32",
 }  # fmt: skip
 _TYPE = f"{{{XSI}}}type"
 Node: TypeAlias = Any
 """An lxml element; lxml ships no type hints."""
 
 
-def ts(moment: date | None) -> str:
-    """TS value: day, or day and time."""
-    if moment is None:
-        return ""
+def ts(moment: date | str | None) -> str:
+    """TS value: day, or day and time; text as it is."""
+    if moment is None or isinstance(moment, str):
+        return moment or ""
     return moment.strftime("%Y%m%d%H%M%S" if isinstance(moment, datetime) else "%Y%m%d")
 
 
@@ -110,7 +111,7 @@ def diagnosis_cluster(target: Node, code: str, name: str, words: tuple[str, str]
 class Author:
     staff_id: str
     name: str
-    moment: date
+    moment: date | str
     role: str
 
 
@@ -124,7 +125,7 @@ class Kind:
 
 
 def document(
-    kind: Kind, document_id: str, created: datetime, root_oid: str = ROOTS["document"]
+    kind: Kind, document_id: str, created: datetime | str, root_oid: str = ROOTS["document"]
 ) -> Node:
     """The document element and its type block."""
     node = etree.Element(f"{{{HL7}}}ClinicalDocument", nsmap={None: HL7, "xsi": XSI})
@@ -168,7 +169,7 @@ def patient(
     coded(body, "administrativeGenderCode", person.sex,
           ("2.16.156.10011.2.3.3.4", "生理性别代码表（GB/T 2261.1）"))  # fmt: skip
     if birth:
-        add(body, "birthTime", value=ts(person.birth))
+        add(body, "birthTime", value=ts(identity.birth))
     if full:
         coded(body, "maritalStatusCode", person.marital,
               ("2.16.156.10011.2.3.3.5", "婚姻状况代码表（GB/T 2261.2）"))  # fmt: skip

@@ -5,9 +5,9 @@ from io import BytesIO
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from county.identities import Identities
 from county.laboratory import Examination
 from county.outbox import Outbox
-from county.people import Identities
 
 FEED = "county_hospital__pacs__images"
 _ROOT = "2.25.653999"
@@ -50,7 +50,7 @@ class DicomWriter:
             self._outbox.write(again, data)
             self._outbox.book(FEED, duplicate=1)
             self._outbox.plant(FEED, again, 0, "file", "duplicate_file", "duplicate")
-        if not self._broken_sent and self._outbox.room_for_fault(FEED):
+        if not self._broken_sent and self._outbox.room_for_faults(FEED):
             self._broken_sent = True
             again = name.replace(".dcm", "_cut.dcm")
             self._outbox.write(again, data[:131] + b"?" * 40)
@@ -74,7 +74,7 @@ class DicomWriter:
         image.InstitutionName = "云泉县人民医院"
         image.PatientName = identity.name
         image.PatientID = identity.local_id
-        image.PatientBirthDate = f"{person.birth:%Y%m%d}"
+        image.PatientBirthDate = f"{identity.birth:%Y%m%d}"
         image.PatientSex = "M" if person.sex == "1" else "F"
         if identity.id_number:
             image.OtherPatientIDs = identity.id_number

@@ -2,11 +2,11 @@
 
 from random import Random
 
+from county.identities import Identities, Identity
 from county.illness import FollowUp
 from county.laboratory import Diagnostics
 from county.outbox import Outbox
 from county.parameters import parameters
-from county.people import Identities, Identity
 from county.services import CareMonth, Encounter, Staff
 from county.systems import cda
 from county.systems.cda_parts import Node, serialized
@@ -40,17 +40,21 @@ class DocumentWriter:
         for visit in care.visits:
             if visit.organization_id != "653999H01" or visit.cancelled:
                 continue
-            identity = self._identities.of(visit.person, EMR)
             doctor = visit.staff.person.name
             number = visit.encounter_id
-            if self._random.random() < rates["documents_outpatient"]:
+            with_record = self._random.random() < rates["documents_outpatient"]
+            with_report = self._random.random() < rates["documents_laboratory"]
+            if not with_record and not with_report:
+                continue
+            identity = self._identities.of(visit.person, EMR)
+            if with_record:
                 node = cda.outpatient_record(f"MZ{number}", visit, identity, doctor)
                 diagnoses = len(visit.diagnoses)
                 self._send(EMR, f"MZ{number}", node, identity, 1 + diagnoses)
                 chosen = lines(self._random, WESTERN)
                 node = cda.prescription(f"CF{number}", visit, identity, doctor, chosen)
                 self._send(EMR, f"CF{number}", node, identity, 1 + diagnoses + len(chosen))
-            if self._random.random() < rates["documents_laboratory"]:
+            if with_report:
                 report = self._diagnostics.bedside(visit)
                 node = cda.laboratory_report(f"JY{number}", report, identity, doctor)
                 self._send(EMR, f"JY{number}", node, identity, 1 + len(report.results))

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
 
+from county.identities import Identities
 from county.laboratory import Report
 from county.organizations import HOSPITALS
 from county.outbox import Outbox
 from county.parameters import parameters
-from county.people import Identities, Person
+from county.people import Person
 from county.services import CareMonth, Encounter
 from county.systems.rows import money
 
@@ -109,7 +110,7 @@ class Hl7Writer:
             numbers.append(f"{identity.insurance_number}^^^YB^MB")
         pid = [""] * 20
         pid[0], pid[1], pid[3] = "PID", "1", "~".join(numbers)
-        pid[5], pid[7], pid[8] = identity.name, f"{person.birth:%Y%m%d}", _SEX[person.sex]
+        pid[5], pid[7], pid[8] = identity.name, f"{identity.birth:%Y%m%d}", _SEX[person.sex]
         pid[11], pid[13], pid[19] = identity.address, identity.phone, identity.id_number or ""
         return pid, identity.faults
 
@@ -177,11 +178,14 @@ class Hl7Writer:
         for day in sorted(by_day):
             name = f"{folder}/{system}_{day:%Y%m%d}.hl7"
             texts: list[str] = []
-            clean = True
+            clean, rows = True, 0
             for message in by_day[day]:
                 texts.append(message.text())
+                rows += message.rows
                 for kind in message.faults:
                     self._outbox.plant(feed, name, len(texts), "PID", kind, "accepted")
+                if self._repeated(feed, name, message, texts):
+                    rows += message.rows
                 extra = self._extra(feed, name, message, texts, coming, broken, breaker)
                 broken += extra
                 clean = clean and not extra
@@ -191,33 +195,28 @@ class Hl7Writer:
                 self._files[feed].remove("duplicate")
                 again = name.replace(".hl7", "_resent.hl7")
                 self._outbox.write(again, data)
-                rows = sum(m.rows for m in by_day[day]) + self._repeats(feed, name, by_day[day])
                 self._outbox.book(feed, duplicate=rows)
                 self._outbox.plant(feed, again, 0, "file", "duplicate_file", "duplicate")
         self._outbox.book(feed, accepted=coming, quarantined=broken)
         last = by_day[max(by_day)][-1] if by_day else None
         self._broken_files(code, feed, f"{folder}/{system}_{care.month.compact}", last)
 
-    def _repeats(self, feed: str, name: str, messages: list[Message]) -> int:
-        """Rows of messages that already stand twice in the file."""
-        twice = [
-            f.record
-            for f in self._outbox.faults
-            if f.feed == feed and f.file == name and f.kind == "duplicate_message"
-        ]
-        return sum(messages[n - 2 - order].rows for order, n in enumerate(twice))
+    def _repeated(self, feed: str, name: str, message: Message, texts: list[str]) -> bool:
+        """Maybe send the last message twice."""
+        if self._randoms[feed].random() >= parameters()["faults"]["duplicate"]:
+            return False
+        texts.append(texts[-1])
+        self._outbox.book(feed, duplicate=message.rows)
+        self._outbox.plant(feed, name, len(texts), "message", "duplicate_message", "duplicate")
+        return True
 
     def _extra(
         self, feed: str, name: str, message: Message, texts: list[str], coming: int, broken: int,
         breaker: Callable[[Message, str], tuple[str, str]],
     ) -> int:  # fmt: skip
-        """Maybe repeat the message, maybe add a broken copy; returns broken rows added."""
+        """Maybe add a broken copy; returns broken rows added."""
         random, rates = self._randoms[feed], parameters()["faults"]
-        if random.random() < rates["duplicate"]:
-            texts.append(texts[-1])
-            self._outbox.book(feed, duplicate=message.rows)
-            self._outbox.plant(feed, name, len(texts), "message", "duplicate_message", "duplicate")
-        if random.random() < rates["row_fault"] and self._outbox.room_for_fault(
+        if random.random() < rates["row_fault"] and self._outbox.room_for_faults(
             feed, coming, broken + 5
         ):
             self._turn[feed] += 1
@@ -269,7 +268,7 @@ class Hl7Writer:
     def _broken_files(self, code: str, feed: str, stem: str, sample: Message | None) -> None:
         """Whole files that hold nothing readable, one a month while the ceiling allows."""
         waiting = [k for k in self._files[feed] if k != "duplicate"]
-        if not waiting or sample is None or not self._outbox.room_for_fault(feed):
+        if not waiting or sample is None or not self._outbox.room_for_faults(feed):
             return
         kind = waiting[0]
         self._files[feed].remove(kind)

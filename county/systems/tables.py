@@ -1,102 +1,137 @@
-"""Writes sheets as CSV or XLSX files, and the broken files among them.
+"""Writes exports as files of their layouts, and the broken files among them.
 
-Belongs here: file formats of table feeds. Not here: rows (`rows.py`), SQLite (`database.py`).
+Belongs here: one file per feed and month, and faults of whole files. Not here: cells (`rows.py`),
+faults of rows (`faults.py`), bytes of a format (`encode.py`, `workbook.py`, `dbf.py`).
 """
 
-import csv
-from datetime import datetime
-from io import BytesIO, StringIO
+import polars as pl
 
-import xlsxwriter
-
+from county.identities import Identities
+from county.months import Month
 from county.outbox import Outbox
-from county.people import Identity
-from county.systems.rows import RowWriter, Sheet, Values, layouts
+from county.scene import Export
+from county.systems.dbf import as_dbf
+from county.systems.encode import as_csv, as_database, as_json_lines, as_xml
+from county.systems.faults import PERSON_FAULTS, RowFaults, Sheet
+from county.systems.layouts import Layout, feeds_of_file, layout_of
+from county.systems.rows import rendered
+from county.systems.workbook import as_workbook
 
-_CREATED = datetime(2026, 1, 1)  # a fixed stamp: same seed, same bytes
+_ENCODERS = {
+    "csv": as_csv, "xlsx": as_workbook, "jsonlines": as_json_lines, "xml": as_xml, "dbf": as_dbf,
+}  # fmt: skip
+_CUT_REASON = {
+    "csv": "malformed_table", "xlsx": "malformed_table", "dbf": "malformed_table",
+    "sqlite": "malformed_database", "xml": "malformed_xml",
+}  # fmt: skip
+_UNREADABLE = "编码错误的文件,请重新导出\r\n"
 
 
 class TableWriter:
-    """Writes one file per feed and month, then the file-level faults its layout asks for."""
+    """Writes one file per feed and month, then the file-level faults its layout asks for.
 
-    def __init__(self, outbox: Outbox, rows: RowWriter) -> None:
+    SQLite files, which several feeds may share, are written by `end_month`.
+    """
+
+    def __init__(self, outbox: Outbox, identities: Identities, seed: int, months: int) -> None:
         self._outbox = outbox
-        self._rows = rows
+        self._identities = identities
+        self._faults = RowFaults(outbox, seed)
+        self._last_index = months - 1
         self._waiting: dict[str, list[str]] = {}
+        self._tables: dict[str, list[Sheet]] = {}
 
-    def write(self, feed: str, month: str, records: list[tuple[Values, Identity | None]]) -> None:
-        """Write the feed's file of a month (`202601`; empty for a file sent once)."""
-        layout = layouts()[feed]
-        name = layout["file"].format(month=month)
-        sheet = self._rows.sheet(feed, name, records)
-        data = self._encode(sheet, layout)
+    def write(self, export: Export, month: Month) -> None:
+        """Write the feed's file of a month; an export without rows writes none.
+
+        Raises:
+            ValueError: the layout and the rows do not fit together.
+            FileExistsError: the feed has its file already.
+        """
+        feed, layout = export.feed, layout_of(export.feed)
+        if not len(export.rows):
+            return
+        rows = export.rows
+        if "person" in rows.columns:
+            rows = self._identities.draw(feed, rows)
+            self._identities.remember(feed, rows)
+        cells = rendered(feed, layout, rows)
+        if "person" in rows.columns:
+            cells = cells.with_columns(rows["faults"].alias(PERSON_FAULTS))
+        name = layout.file_of(month.compact)
+        last = month.index == self._last_index
+        sheet = self._faults.sheet(feed, layout, name, cells, export.planted, last=last)
+        if layout.format == "sqlite":
+            self._tables.setdefault(layout.file, []).append(sheet)
+            return
+        data = _ENCODERS[layout.format](layout, sheet.rows)
         self._outbox.write(name, data)
-        waiting = self._waiting.setdefault(feed, list(layout.get("files", ())))
-        if waiting and "quarantined" not in sheet.kinds and waiting[0] == "duplicate":
-            waiting.pop(0)
-            self._duplicate(feed, name, data, len(sheet.rows))
-        elif waiting and waiting[0] != "duplicate" and self._outbox.room_for_fault(feed):
-            self._broken_file(feed, name, waiting.pop(0), data)
-        elif len(waiting) > 1 and waiting[0] == "duplicate":
-            waiting.append(waiting.pop(0))  # this file has faults of its own; try the next month
+        self._faulty_file(name, data, [sheet])
 
-    def _duplicate(self, feed: str, name: str, data: bytes, rows: int) -> None:
+    def end_month(self, month: Month) -> None:
+        """Write the month's database files; a feed without rows has an empty table there."""
+        for pattern, sheets in self._tables.items():
+            given = {sheet.feed: sheet for sheet in sheets}
+            whole = [given.get(feed) or _empty(feed) for feed in feeds_of_file(pattern)]
+            data = as_database([(layout_of(s.feed), s.rows) for s in whole])
+            name = pattern.format(month=month.compact)
+            self._outbox.write(name, data)
+            self._faulty_file(name, data, whole)
+        self._tables.clear()
+
+    def _faulty_file(self, name: str, data: bytes, sheets: list[Sheet]) -> None:
+        """The next fault the layout still owes, if this month's file suits it."""
+        first = sheets[0].feed
+        waiting = self._waiting.setdefault(first, list(layout_of(first).files))
+        if not waiting:
+            return
+        if waiting[0] == "duplicate":
+            if all(sheet.quarantined == 0 for sheet in sheets):
+                waiting.pop(0)
+                self._duplicate(name, data, sheets)
+            elif len(waiting) > 1:  # this file has faults of its own; try the next month
+                waiting.append(waiting.pop(0))
+        elif all(self._outbox.room_for_faults(sheet.feed) for sheet in sheets):
+            self._broken_file(name, data, waiting.pop(0), sheets)
+
+    def _duplicate(self, name: str, data: bytes, sheets: list[Sheet]) -> None:
         again = _suffixed(name, "_重发")
         self._outbox.write(again, data)
-        self._outbox.book(feed, duplicate=rows)
-        self._outbox.plant(feed, again, 0, "file", "duplicate_file", "duplicate")
+        for sheet in sheets:
+            self._outbox.book(sheet.feed, duplicate=len(sheet.rows))
+            self._outbox.plant(sheet.feed, again, 0, "file", "duplicate_file", "duplicate")
 
-    def _broken_file(self, feed: str, name: str, kind: str, data: bytes) -> None:
+    def _broken_file(self, name: str, data: bytes, kind: str, sheets: list[Sheet]) -> None:
+        layout = layout_of(sheets[0].feed)
         if kind == "empty":
             broken, again, reason = b"", _suffixed(name, "_空"), "empty_file"
         elif kind == "malformed":
-            broken, again = data[: len(data) // 3], _suffixed(name, "_断")
-            reason = "malformed_table"
+            broken, again, reason = _cut(layout, data), _suffixed(name, "_断"), ""
+            reason = _CUT_REASON[layout.format]
         else:
-            utf8 = layouts()[feed]["encoding"] == "utf-8-sig"
-            text = "编码错误的文件,请重新导出\r\n"
-            broken = text.encode("gb18030") if utf8 else text.encode("utf-16")
-            again, reason = _suffixed(name, "_乱码"), "wrong_encoding"
+            other = "gb18030" if layout.encoding == "utf-8-sig" else "utf-16"
+            broken, again = _UNREADABLE.encode(other), _suffixed(name, "_乱码")
+            reason = "wrong_encoding"
         self._outbox.write(again, broken)
-        self._outbox.book(feed, quarantined=1)
-        self._outbox.plant(feed, again, 0, "file", f"{kind}_file", "quarantined", reason)
+        for sheet in sheets:
+            self._outbox.book(sheet.feed, quarantined=1)
+            self._outbox.plant(
+                sheet.feed, again, 0, "file", f"{kind}_file", "quarantined", reason
+            )  # fmt: skip
 
-    @staticmethod
-    def _encode(sheet: Sheet, layout: dict[str, str]) -> bytes:
-        if "sheet" in layout:
-            return _xlsx(sheet, layout["sheet"], layout.get("title"))
-        buffer = StringIO()
-        writer = csv.writer(buffer, lineterminator="\r\n")
-        writer.writerow(sheet.headers)
-        writer.writerows(sheet.rows)
-        return buffer.getvalue().encode(layout["encoding"])
+
+def _cut(layout: Layout, data: bytes) -> bytes:
+    """A file that broke off, or whose pages are lost."""
+    if layout.format == "sqlite":
+        return data[:100] + b"\x00" * 412
+    return data[: len(data) // 3]
+
+
+def _empty(feed: str) -> Sheet:
+    schema = dict.fromkeys(layout_of(feed).columns, pl.String)
+    return Sheet(feed, pl.DataFrame(schema=schema), 0, 0, 0)
 
 
 def _suffixed(name: str, suffix: str) -> str:
     stem, extension = name.rsplit(".", 1)
     return f"{stem}{suffix}.{extension}"
-
-
-def _xlsx(sheet: Sheet, title: str, banner: str | None) -> bytes:
-    """One worksheet, optionally under a title row, as vendors export it."""
-    buffer = BytesIO()
-    book = xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_numbers": False})
-    book.set_properties({"created": _CREATED, "author": ""})
-    page = book.add_worksheet(title)
-    first = 0
-    if banner:
-        page.write_string(0, 0, banner)
-        first = 1
-    for column, header in enumerate(sheet.headers):
-        page.write_string(first, column, header)
-    numeric = [header in sheet.numbers for header in sheet.headers]
-    for line, row in enumerate(sheet.rows, first + 1):
-        for column, cell in enumerate(row):
-            if cell == "":
-                continue
-            if numeric[column]:
-                page.write_number(line, column, float(cell))
-            else:
-                page.write_string(line, column, cell)
-    book.close()
-    return buffer.getvalue()

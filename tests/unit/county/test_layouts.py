@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import standards
-from county.systems.rows import layouts
+from county.systems.layouts import layouts
 from ingestion.contract import FieldMap, load_contracts
 
 CROSSWALKS = Path(standards.__file__).parent / "crosswalks"
@@ -22,29 +22,29 @@ def test_contract_reads_every_header_the_sender_writes(feed: str) -> None:
     contract = load_contracts()[feed]
     maps: list[FieldMap] = [*contract.fields.values(), *contract.person.values()]
     read = {source for field_map in maps for source in field_map.sources}
-    assert read == set(layouts()[feed]["columns"])
+    assert read == set(layouts()[feed].columns)
 
 
 @pytest.mark.parametrize("feed", sorted(layouts()))
 def test_crosswalk_undoes_the_senders_codes(feed: str) -> None:
     contract = load_contracts()[feed]
-    columns = layouts()[feed]["columns"]
+    columns = layouts()[feed].columns
     for field_map in [*contract.fields.values(), *contract.person.values()]:
         if field_map.code_map is None:
             continue
-        codes = columns[field_map.sources[0]]["codes"]
+        codes = columns[field_map.sources[0]].codes or {}
         back = crosswalk(field_map.code_map)
         assert {back[local] for local in codes.values()} == set(codes)
-        unmapped = layouts()[feed].get("unmapped")
-        if unmapped and unmapped["header"] in field_map.sources:
-            assert unmapped["value"] not in back
+        unmapped = layouts()[feed].unmapped
+        if unmapped and unmapped.header in field_map.sources:
+            assert unmapped.value not in back
 
 
 @pytest.mark.parametrize("feed", sorted(layouts()))
 def test_contract_and_sender_agree_on_dates(feed: str) -> None:
     contract = load_contracts()[feed]
-    columns = layouts()[feed]["columns"]
+    columns = layouts()[feed].columns
     for field_map in [*contract.fields.values(), *contract.person.values()]:
-        column = columns[field_map.sources[0]] if field_map.sources else {}
-        if isinstance(column, dict) and "format" in column:
-            assert field_map.format == column["format"]
+        column = columns[field_map.sources[0]] if field_map.sources else None
+        if column is not None and column.format is not None:
+            assert field_map.format == column.format

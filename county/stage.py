@@ -1,0 +1,170 @@
+"""Builds the month's `Scene`: frames of the objects that population and care are made of.
+
+Belongs here: objects to frames, nothing drawn and nothing left out. Not here: what happened
+(`services.py`, `population.py`) or what a domain makes of it (`domains/`).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import polars as pl
+
+from county.identities import Identities
+from county.months import Month
+from county.organizations import ORGANIZATIONS, TOWNSHIPS, township_of
+from county.people import Person
+from county.scene import Scene
+from county.services import CareMonth, Encounter, Staff
+
+
+class Stage:
+    """Keeps what does not change and adds what a month brought."""
+
+    def __init__(
+        self, seed: int, people: list[Person], staff: dict[str, list[Staff]], identities: Identities
+    ) -> None:
+        self._seed = seed
+        self._people = people
+        self._identities = identities
+        self._organizations = organization_frame()
+        self._staff = staff_frame(staff)
+
+    def scene(
+        self, month: Month, care: CareMonth, born: list[tuple[Person, Person, datetime]]
+    ) -> Scene:
+        """The scene of a month whose births, deaths and care have happened."""
+        visits = [visit for visit in care.visits if not visit.cancelled]
+        return Scene(
+            month=month,
+            seed=self._seed,
+            people=people_frame(self._people, month),
+            visits=visit_frame(visits),
+            stays=stay_frame(care.present, month),
+            births=pl.DataFrame(
+                [(c.number, m.number, at, c.organization_id) for c, m, at in born],
+                schema={"child": pl.Int64, "mother": pl.Int64, "born": pl.Datetime("us"),
+                        "organization_id": pl.String}, orient="row",
+            ),
+            staff=self._staff,
+            organizations=self._organizations,
+            identify=self._identities.identify,
+        )  # fmt: skip
+
+
+def organization_frame() -> pl.DataFrame:
+    names = ("organization_id", "name", "level", "parent", "is_primary_care", "is_tcm")
+    return pl.DataFrame(
+        {name: [getattr(o, name) for o in ORGANIZATIONS] for name in names},
+        schema_overrides={"parent": pl.String},
+    )
+
+
+def people_frame(everyone: list[Person], month: Month) -> pl.DataFrame:
+    """One row per person who lives there at some time of the month."""
+    people = [
+        p for p in everyone
+        if p.birth <= month.last and (p.died is None or p.died.date() >= month.first)
+    ]  # fmt: skip
+    towns = {o: _township(o) for o in {p.organization_id for p in people}}
+    names = (
+        "sex", "birth", "died", "ethnicity", "organization_id", "household_id", "relation",
+        "marital", "is_permanent", "is_registered", "insurance_type", "hypertension", "diabetes",
+    )  # fmt: skip
+    frame = pl.DataFrame(
+        {
+            "person": [p.number for p in people],
+            **{n: [getattr(p, n) for p in people] for n in names},
+        },
+        schema_overrides={"died": pl.Datetime("us"), "insurance_type": pl.String},
+    )
+    first = pl.lit(month.first)
+    birthday_passed = (pl.col("birth").dt.month() < first.dt.month()) | (
+        (pl.col("birth").dt.month() == first.dt.month()) & (pl.col("birth").dt.day() <= 1)
+    )
+    age = first.dt.year() - pl.col("birth").dt.year() - (~birthday_passed).cast(pl.Int32)
+    return frame.with_columns(
+        age.clip(lower_bound=0).alias("age"),
+        pl.col("organization_id").replace_strict(towns, return_dtype=pl.String).alias("township"),
+    )
+
+
+def _township(organization_id: str) -> str | None:
+    """The centre of a room or of itself; None for a hospital."""
+    town = township_of(organization_id)
+    return town if town in TOWNSHIPS else None
+
+
+def _care(encounters: Iterable[Encounter]) -> dict[str, list[object]]:
+    all_of = list(encounters)
+    return {
+        "encounter_id": [e.encounter_id for e in all_of],
+        "organization_id": [e.organization_id for e in all_of],
+        "township": [_township(e.organization_id) for e in all_of],
+        "person": [e.person.number for e in all_of],
+        "patient_class": [e.patient_class for e in all_of],
+        "start": [e.start for e in all_of],
+        "department_code": [e.department.code for e in all_of],
+        "department_name": [e.department.name for e in all_of],
+        "staff_id": [e.staff.staff_id for e in all_of],
+        "diagnosis_code": [e.diagnoses[0].code for e in all_of],
+        "diagnosis_name": [e.diagnoses[0].name for e in all_of],
+        "fee_fen": [e.fee for e in all_of],
+        "drug_fee_fen": [e.drug_fee for e in all_of],
+        "is_tcm": [e.is_tcm for e in all_of],
+    }
+
+
+_TYPES: dict[str, type[pl.DataType]] = {
+    "encounter_id": pl.String, "organization_id": pl.String, "township": pl.String,
+    "person": pl.Int64, "patient_class": pl.String, "department_code": pl.String,
+    "department_name": pl.String, "staff_id": pl.String, "diagnosis_code": pl.String,
+    "diagnosis_name": pl.String, "fee_fen": pl.Int64, "drug_fee_fen": pl.Int64,
+    "is_tcm": pl.Boolean,
+}  # fmt: skip
+
+
+def visit_frame(visits: list[Encounter]) -> pl.DataFrame:
+    """One row per visit, in order of start."""
+    return pl.DataFrame(
+        _care(visits), schema_overrides={**_TYPES, "start": pl.Datetime("us")}
+    )  # fmt: skip
+
+
+def stay_frame(present: list[Encounter], month: Month) -> pl.DataFrame:
+    """One row per stay; `end` and what comes with it only when the month has seen it."""
+    ends = [e.end if e.end and e.end.date() <= month.last else None for e in present]
+    return pl.DataFrame(
+        {
+            **_care(present),
+            "end": ends,
+            "bed_id": [e.bed for e in present],
+            "ward": [e.ward for e in present],
+            "discharge_mode": [
+                e.discharge_mode if end else None for e, end in zip(present, ends, strict=True)
+            ],
+            "operation_code": [e.operation[0] if e.operation else None for e in present],
+            "operation_name": [e.operation[1] if e.operation else None for e in present],
+        },
+        schema_overrides={
+            **_TYPES, "start": pl.Datetime("us"), "end": pl.Datetime("us"), "bed_id": pl.String,
+            "ward": pl.String, "discharge_mode": pl.String, "operation_code": pl.String,
+            "operation_name": pl.String,
+        },
+    )  # fmt: skip
+
+
+def staff_frame(staff: dict[str, list[Staff]]) -> pl.DataFrame:
+    members = [member for group in staff.values() for member in group]
+    return pl.DataFrame(
+        {
+            "staff_id": [s.staff_id for s in members],
+            "organization_id": [s.organization_id for s in members],
+            "person": [s.person.number for s in members],
+            "category": [s.category for s in members],
+            "title": [s.title for s in members],
+            "department_name": [s.department for s in members],
+            "employed": [s.employed for s in members],
+            "left": [s.left for s in members],
+        },
+        schema_overrides={"title": pl.String, "left": pl.Date},
+    )

@@ -1,0 +1,146 @@
+"""What a layout of a table-writing system may say, and the reading of all layouts.
+
+Belongs here: the sender's side of a table: file, headers, local codes, faults it may add. Not here:
+writing it (`tables.py` and its neighbours).
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+_HERE = Path(__file__).parent
+_DOMAINS = _HERE.parent / "domains"
+_FORMAT_OF = {"jsonl": "jsonlines", "db": "sqlite"}
+FileKind = Literal["csv", "xlsx", "sqlite", "jsonlines", "xml", "dbf"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class ColumnLayout(_Strict):
+    """One header: a field of the export, written as it is, by `format` (dates and times) or by
+    `codes` (canonical to local; booleans are `true` and `false`). `number` marks cells that
+    workbooks, databases, DBF and JSON hold as numbers."""
+
+    field: str
+    format: str | None = None
+    codes: dict[str, str] | None = None
+    number: bool = False
+
+
+class RowFault(_Strict):
+    """A broken copy of a row: `header` gets `value`; the pipeline must answer with `reason`.
+
+    `only` names a header that must not be empty in the copied row.
+    """
+
+    kind: str
+    header: str
+    value: str
+    reason: str
+    only: str | None = None
+
+
+class UnmappedCode(_Strict):
+    """A local code nobody mapped, put into a true row whose `header` (and `only`) is filled."""
+
+    header: str
+    value: str
+    only: str | None = None
+
+
+def _spelled_out(columns: object) -> object:
+    """A bare field name is short for `{field: name}`."""
+    if not isinstance(columns, dict):
+        return columns
+    return {h: {"field": c} if isinstance(c, str) else c for h, c in columns.items()}
+
+
+class Layout(_Strict):
+    """How one feed's table is written.
+
+    `file` is the path in the inbox, with `{month}` unless it is sent once; `format` follows from
+    its extension when it is not named. A database has a `table` (several feeds may share the
+    file), a workbook a `sheet` and perhaps a `title` row, XML a `root` and `row` element. JSON
+    headers may be dotted paths.
+    `files` lists the broken or repeated files that may follow a month's file.
+    """
+
+    file: str
+    format: FileKind = "csv"
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    sheet: str | None = None
+    title: str | None = None
+    table: str | None = None
+    root: str | None = None
+    row: str | None = None
+    key: str
+    columns: Annotated[dict[str, ColumnLayout], BeforeValidator(_spelled_out)]
+    faults: list[RowFault] = []
+    unmapped: UnmappedCode | None = None
+    files: list[Literal["duplicate", "wrong_encoding", "empty", "malformed"]] = Field(default=[])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _infer_format(cls, given: dict[str, object]) -> dict[str, object]:
+        extension = str(given.get("file")).rsplit(".", 1)[-1]
+        return {"format": _FORMAT_OF.get(extension, extension), **given}
+
+    @model_validator(mode="after")
+    def _headers_exist(self) -> "Layout":
+        named = [self.key, *(f.header for f in self.faults), *(f.only for f in self.faults)]
+        if self.unmapped:
+            named += [self.unmapped.header, self.unmapped.only]
+        unknown = {name for name in named if name is not None} - set(self.columns)
+        if unknown:
+            raise ValueError(f"{self.file} has no columns {sorted(unknown)}")
+        needed = {"sqlite": ("table",), "xlsx": ("sheet",), "xml": ("root", "row")}
+        lacking = [name for name in needed.get(self.format, ()) if getattr(self, name) is None]
+        if lacking:
+            raise ValueError(f"{self.file} needs {lacking}")
+        return self
+
+    def file_of(self, month: str) -> str:
+        return self.file.format(month=month)
+
+
+@cache
+def _read() -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = {}
+    for path in (_HERE / "layouts.yml", *sorted(_DOMAINS.glob("*.layouts.yml"))):
+        for feed, body in (yaml.safe_load(path.read_text("utf-8")) or {}).items():
+            if feed in found:
+                raise ValueError(f"{path.name}: {feed} has two layouts")
+            found[feed] = body
+    return found
+
+
+@cache
+def layout_of(feed: str) -> Layout:
+    """The layout of one feed.
+
+    Raises:
+        KeyError: no file lays it out.
+    """
+    return Layout.model_validate(_read()[feed])
+
+
+@cache
+def layouts() -> dict[str, Layout]:
+    """All layouts by feed: the core's and those of every domain.
+
+    Raises:
+        ValueError: two files lay out one feed.
+    """
+    return {feed: layout_of(feed) for feed in _read()}
+
+
+@cache
+def feeds_of_file(file: str) -> tuple[str, ...]:
+    """Feeds whose tables stand in one file (pattern with `{month}`)."""
+    return tuple(feed for feed, body in _read().items() if body.get("file") == file)
