@@ -13,7 +13,7 @@ import polars as pl
 
 from ingestion.contract import FieldMap, Mapping, profile
 from ingestion.entity import entities
-from ingestion.formats import cda, dicom, hl7v2, tabular
+from ingestion.formats import cda, dicom, hl7v2, hl7v3, tabular
 from ingestion.formats.cda_paths import DocumentReader
 from ingestion.formats.database import read_table, table_names
 from ingestion.formats.delimited import GridDefect
@@ -24,6 +24,7 @@ from ingestion.formats.source import FILE, ITEM, RECORD, Parsed, Problem, Source
 from ingestion.formats.value_shape import impossible_times, not_numbers
 
 MAX_FILE_BYTES = 1 << 30
+LOINC = "2.16.840.1.113883.6.1"
 NUMBERS = ("integer", "double", "money")
 TIMES = ("date", "timestamp")
 
@@ -144,6 +145,11 @@ def _xml(file: SourceFile) -> FileReport:
     format_name, reason = describe_xml(file.data)
     if format_name == "hl7v2":
         return _hl7v2(file)
+    if format_name == "hl7v3":
+        mapping = profile("hl7v3", "services")
+        parsed = hl7v3.read([file], mapping)
+        delivered = parsed.tables["service_message"].height
+        return _report(file, format_name, parsed, mapping, delivered=delivered)
     if format_name == "cda-vendor":
         mapping = profile("cda", "vendor")
         parsed = cda.read([file], mapping, options={"root": "Document"})
@@ -153,7 +159,10 @@ def _xml(file: SourceFile) -> FileReport:
 
 def _cda_profile(reader: DocumentReader) -> str:
     code = reader.document_value("/ClinicalDocument/code/@code") or ""
-    return "ehr" if code.startswith("HSD") else "emr"
+    if code.startswith("HSD"):
+        return "ehr"
+    loinc = reader.document_value(f"/ClinicalDocument/code[@codeSystem='{LOINC}']/@code")
+    return "intl" if loinc else "emr"
 
 
 def _read_dicom(file: SourceFile) -> Parsed:

@@ -64,6 +64,10 @@ def read(
                 detail = f"XML root {reader.name[:60]}, no HL7 V3 interaction"
                 problems.append(Problem(index, number, 0, "unsupported_document", detail))
                 continue
+            if message.find("id") is None:
+                detail = f"{reader.name} without a message number"
+                problems.append(Problem(index, number, 0, "missing_required", detail))
+                continue
             for table in tables.values():
                 table.add(reader, index, number)
         counts.append(number)

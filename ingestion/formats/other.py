@@ -14,7 +14,6 @@ HEAD_BYTES = 1 << 16
 HL7_SEGMENT = re.compile(rb"\s*(?:PID|EVN|PV1|OBR|OBX|ORC|BHS|BTS|FTS|MSA|NK1|DG1)\|")
 MESSAGE_SOMEWHERE = re.compile(rb"(?:\A|[\r\n\x0b])MSH[^A-Za-z0-9\s]")
 DICOM_GROUPS = (b"\x08\x00", b"\x02\x00", b"\x00\x08", b"\x00\x02")
-DBF_VERSIONS = (0x03, 0x30, 0x83, 0x8B, 0xF5)
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 UNMAPPED = "not mapped in this version"
 
@@ -23,7 +22,9 @@ XML_KINDS = {
     "restingecgdata": ("sierra-ecg", f"Philips ECG, {UNMAPPED}"),
     "HL7v2xConformanceProfile": ("hl7v2-profile", "HL7 v2 message profile, not a message"),
     "schema": ("xml-schema", "XML schema, not data"),
-    "Envelope": ("soap", f"SOAP envelope, {UNMAPPED}"),
+    "Envelope": ("hl7v3", "SOAP envelope"),
+    "component": ("cda-section", "CDA section alone: no document header naming patient and author"),
+    "section": ("cda-section", "CDA section alone: no document header naming patient and author"),
 }
 FHIR_NAMESPACE = "http://hl7.org/fhir"
 V3_NAMESPACE = "urn:hl7-org:v3"
@@ -55,7 +56,7 @@ def describe_xml(data: bytes) -> tuple[str, str]:
     if space == FHIR_NAMESPACE:
         return "fhir-xml", f"FHIR {name[:40]}, {UNMAPPED}"
     if space == V3_NAMESPACE or V3_NAME.match(name):
-        return "hl7v3", f"HL7 V3 {name[:40]}, {UNMAPPED}"
+        return "hl7v3", f"HL7 V3 {name[:40]}"
     if name == "Document" and root.find("{*}Type") is not None:
         return "cda-vendor", ""
     if name == "Document":
@@ -87,6 +88,4 @@ def describe_unknown(data: bytes, kind: str | None) -> tuple[str, str, str]:
         return kind, "unknown_format", f"{kind} file"
     if data[16:22] == b"SCPECG":
         return "scp-ecg", "unsupported_document", f"SCP-ECG, {UNMAPPED}"
-    if data[0] in DBF_VERSIONS and 1 <= data[2] <= 12 and 1 <= data[3] <= 31:
-        return "dbf", "unsupported_document", f"dBASE table, {UNMAPPED}"
     return "unknown", "unknown_format", "binary content"
