@@ -16,6 +16,7 @@ from ingestion.contract import Contract, FieldMap, RecordMap
 from ingestion.crosswalk import code_system, crosswalk
 from ingestion.entity import Entity, raw_name
 from ingestion.formats.source import FILE, ITEM, RECORD
+from ingestion.runs import once_a_run, runs
 
 _BAD = "_bad"
 _CAST_REASON = {
@@ -50,23 +51,35 @@ class _Check:
 
 def clean(source: pl.DataFrame) -> pl.DataFrame:
     """Strip blanks (also full-width ones) and turn empty strings into null; positions stay."""
-    text = [c for c in source.columns if c not in _POSITION]
-    stripped = [pl.col(c).str.strip_chars() for c in text]
-    return source.with_columns(
-        pl.when(value != "").then(value).alias(c) for c, value in zip(text, stripped, strict=True)
-    )
+    filled = (c for c in source if c.name not in _POSITION and c.null_count() < len(c))
+    stripped = [pl.col(c.name).str.strip_chars() for c in filled]
+    return source.with_columns(pl.when(text != "").then(text) for text in stripped)
 
 
-def row_digests(cleaned: pl.DataFrame) -> pl.Series:
-    """64-bit XXH3 of all source fields of a row, nulls marked: equal means an exact repeat."""
-    fields = sorted(c for c in cleaned.columns if c not in _POSITION)
-    joined = cleaned.select(
-        pl.concat_str(
-            [pl.col(c).fill_null("\x00") for c in fields] or [pl.lit("")], separator="\x1f"
-        ).cast(pl.Binary)
-    ).to_series()
+def row_digests(cleaned: pl.DataFrame, shared: Sequence[str] = ()) -> pl.Series:
+    """64-bit XXH3 of all source fields of a row, nulls marked: equal means an exact repeat.
+
+    Args:
+        shared: Fields that the items of one record have in common. Their digest is worked out once
+            a run and seeds that of the others, so the same row needs the same `shared`.
+    """
+    own = sorted(c for c in cleaned.columns if c not in _POSITION and c not in shared)
+    begins, number = runs(cleaned, sorted(shared))
     digest = xxhash.xxh3_64_intdigest
-    return pl.Series("row_digest", [digest(v) for v in joined.to_list()], dtype=pl.UInt64)
+    seeds = [digest(text) for text in _joined(cleaned.filter(begins), sorted(shared))]
+    spread = pl.Series(seeds, dtype=pl.UInt64).gather(number).to_list()
+    digests = [digest(t, seed) for t, seed in zip(_joined(cleaned, own), spread, strict=True)]
+    return pl.Series("row_digest", digests, dtype=pl.UInt64)
+
+
+def _joined(rows: pl.DataFrame, fields: Sequence[str]) -> list[bytes]:
+    """The fields of each row in one string of bytes."""
+    if not fields:
+        return [b""] * rows.height
+    marked = [pl.col(c).fill_null("\x00") for c in fields]
+    return (
+        rows.select(pl.concat_str(marked, separator="\x1f").cast(pl.Binary)).to_series().to_list()
+    )
 
 
 def conform(
@@ -112,6 +125,8 @@ def conform(
         scale = field_map.scale if field_map else None
         pattern = field_map.format if field_map else None
         value = typed(mapped, column, pattern=pattern, compact=compact, scale=scale)
+        if column.type in ("date", "timestamp") and given.meta.root_names():
+            value = pl.lit(once_a_run(source, value))
         values.append(value.alias(name))
         if raw is None:
             if required:
@@ -135,7 +150,7 @@ def conform(
 
     text = [n for n, c in entity.columns.items() if c.free_text and n in record.fields]
     frame = source.select(*_POSITION, *values, *(_hidden(hidden) if text else []))
-    frame = frame.with_columns(row_digests(source))
+    frame = frame.with_columns(row_digests(source, shared=hidden))
     if text:
         frame = _scrub(frame, text, [f"_hidden_{i}" for i in range(len(hidden))])
     failing = (

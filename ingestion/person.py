@@ -14,6 +14,7 @@ from ingestion.contract import Contract, FieldMap
 from ingestion.crosswalk import code_system
 from ingestion.entity import entities
 from ingestion.formats.source import FILE, ITEM, RECORD
+from ingestion.runs import runs
 from ingestion.vault import Vault
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -56,8 +57,7 @@ def people(
     number, else by name, birth date and phone together. A record that names nobody has no link.
     """
     block = source.select(*(_field(n, fields).alias(n) for n in _NAMES))
-    run = _runs(block)
-    first = run.is_first_distinct()
+    first, run = runs(block, _NAMES)
     blocks = block.filter(first).with_columns(pl.col("id_number").str.to_uppercase())
     blocks = blocks.with_columns(row_digests(blocks), run.filter(first).alias("_run"))
     valid = blocks.select(valid_id_number(pl.col("id_number")).fill_null(False)).to_series()
@@ -85,8 +85,8 @@ def people(
         vault.tokens("phone", blocks["phone"]).alias("phone_token"),
         "sex_code", "sex_code_raw", "birth_date", "has_valid_id_number", "row_digest",
     )  # fmt: skip
-    runs = pl.DataFrame({"_run": blocks["_run"], "source_person_id": rows["source_person_id"]})
-    links = source.select(FILE, RECORD, ITEM, run.alias("_run")).join(runs, on="_run", how="left")
+    known = pl.DataFrame({"_run": blocks["_run"], "source_person_id": rows["source_person_id"]})
+    links = source.select(FILE, RECORD, ITEM, run.alias("_run")).join(known, on="_run", how="left")
     named = rows["source_person_id"].is_not_null()
     sealed = blocks.select(*SEALED, "row_digest").with_columns(rows["source_person_id"])
     return People(
@@ -94,12 +94,6 @@ def people(
         rows.filter(named).unique("row_digest", maintain_order=True),
         sealed.filter(named).unique("row_digest", maintain_order=True),
     )
-
-
-def _runs(block: pl.DataFrame) -> pl.Series:
-    """A number for each run of equal person blocks: the items of one message share theirs."""
-    changed = pl.any_horizontal(pl.col(n).ne_missing(pl.col(n).shift()) for n in _NAMES)
-    return block.select(changed.fill_null(True).cum_sum().alias("_run")).to_series()
 
 
 _NAMES = (*SEALED, "sex_code", "birth_date")
