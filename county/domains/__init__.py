@@ -5,5 +5,17 @@ A domain `<name>` is three files: `<name>.py` (what happens, class of `county.sc
 senders lay out their exports, in the form of `county/systems/layouts.yml`).
 """
 
-DOMAINS: tuple[str, ...] = ()
+DOMAINS: tuple[str, ...] = (
+    "hospital_messages",
+    "service_messages",
+    "shared_documents",
+    "booking",
+    "referral",
+    "pharmacy",
+    "recognition",
+    "insurance_detail",
+    "tcm",
+    "education",
+    "internet_services",
+)
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
