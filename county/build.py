@@ -6,7 +6,6 @@ it is written (`systems/`).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 from importlib import import_module
 from pathlib import Path
 
@@ -14,21 +13,22 @@ import yaml
 
 from county import answer_key
 from county.answer_key import AnswerKey
+from county.archives import Archives, archive_number
 from county.domains import DOMAINS
 from county.identities import Identities
 from county.illness import Chronic, FollowUp
 from county.insurance import Fund
 from county.laboratory import Diagnostics
 from county.months import Month, months_of
-from county.organizations import HOSPITALS, TOWNSHIPS, make_beds, township_of
+from county.organizations import HOSPITALS, TOWNSHIPS, make_beds, uses_cloud
 from county.outbox import Outbox
-from county.parameters import parameters
 from county.people import Person
 from county.population import Population
 from county.scene import Document, Domain, Export, Scene
 from county.services import Services, make_staff
 from county.stage import Stage
 from county.systems.dicom import DicomWriter
+from county.systems.documents import HYPERTENSION as HYPERTENSION_DOCUMENTS
 from county.systems.documents import DocumentWriter
 from county.systems.exports import Exports
 from county.systems.hl7 import Hl7Writer
@@ -36,11 +36,6 @@ from county.systems.tables import TableWriter
 
 _DOMAIN_FOLDER = Path(__file__).with_name("domains")
 Progress = Callable[[str, float], None]
-_PREFIX = {"653999T01": "653999101", "653999T02": "653999102"}
-_ARCHIVES = {
-    "653999T01": "township_a__public_health__archives",
-    "653999T02": "township_b__public_health__archives",
-}
 
 
 @dataclass(frozen=True)
@@ -120,7 +115,7 @@ class _Run:
         self._documents = DocumentWriter(self.outbox, self._identities, self._diagnostics, seed)
         self._dicom = DicomWriter(self.outbox, self._identities)
         self._births: list[tuple[str, Person]] = []
-        self._archives = _Archives(people, self._chronic, seed)
+        self._archives = Archives(people, self._chronic, seed)
 
     def month(self, month: Month) -> None:
         born = self._population.births(month)
@@ -139,12 +134,10 @@ class _Run:
         self._dicom.write(examinations)
         scene = self._stage.scene(month, care, born)
         exports = self._exports
-        for code in TOWNSHIPS:
-            self._send(exports.township(code, scene), month)
-        self._send(exports.villages(scene), month)
+        for export in (*exports.primary_care(scene), *exports.prescriptions(scene)):
+            self._send(export, month)
         self._send(exports.examinations(examinations), month)
         self._send(exports.front_pages(scene), month)
-        self._send(exports.prescriptions(care), month)
         self._send(exports.settlements(settlements), month)
         self._public_health(month, follow_ups)
         self._births += [(f"CS{child.number:09d}", child) for child, _, _ in born]
@@ -170,22 +163,31 @@ class _Run:
             self.outbox.add_fault(fault)
 
     def _public_health(self, month: Month, follow_ups: list[FollowUp]) -> None:
-        label = month.compact
-        for code, letter in (("653999T01", "a"), ("653999T02", "b")):
-            doctors = [s for s in self._staff[code] if s.category == "11" and s.left is None]
-            numbers = self._archives.numbers(code)
+        """Archives and follow-ups, each centre's in the system it works in."""
+        places = {
+            "township_a": ["653999T01"],
+            "township_b": ["653999T02"],
+            "consortium": [code for code in TOWNSHIPS if uses_cloud(code)],
+        }
+        for member, codes in places.items():
+            system = "primary_cloud" if member == "consortium" else "public_health"
+            doctors = {
+                code: [s for s in self._staff[code] if s.category == "11" and s.left is None]
+                for code in codes
+            }
+            names = {code: [s.staff_id for s in own] for code, own in doctors.items()}
             for disease in ("hypertension", "diabetes"):
                 visits = [
-                    v for v in follow_ups if v.disease == disease and v.organization_id == code
+                    v for v in follow_ups if v.disease == disease and v.organization_id in codes
                 ]
-                if letter == "a" and disease == "hypertension":
-                    self._documents.follow_ups(visits, numbers, doctors, label)
-                    continue
-                feed = f"township_{letter}__public_health__{disease}"
-                names = [doctor.staff_id for doctor in doctors]
-                self._send(self._exports.follow_ups(feed, visits, numbers, names), month)
-            opened = self._archives.month(code, month)
-            self._send(self._exports.archives(_ARCHIVES[code], opened, code), month)
+                numbers = [archive_number(v.organization_id, v.person) for v in visits]
+                feed = f"{member}__{system}__{disease}"
+                if feed == HYPERTENSION_DOCUMENTS:
+                    self._documents.follow_ups(visits, numbers, doctors[codes[0]], month.compact)
+                else:
+                    self._send(self._exports.follow_ups(feed, visits, numbers, names), month)
+            opened = [a for code in codes for a in self._archives.month(code, month)]
+            self._send(self._exports.archives(f"{member}__{system}__archives", opened), month)
 
     def _registers(self, scene: Scene) -> None:
         """Registers sent once, at the end."""
@@ -211,47 +213,3 @@ def make_domains(seed: int) -> list[Domain]:
         rates = yaml.safe_load((_DOMAIN_FOLDER / f"{name}.yml").read_text("utf-8"))
         found.append(module.Domain(seed, rates))
     return found
-
-
-class _Archives:
-    """Which health records a township centre has, and in which month it sends them."""
-
-    def __init__(self, people: list[Person], chronic: Chronic, seed: int) -> None:
-        self._chronic = chronic
-        self._plan: dict[str, dict[int, list[tuple[Person, date]]]] = {c: {} for c in _PREFIX}
-        rates = parameters()["archives"]
-        managed = {p.number for register in chronic.registers.values() for p, _, _ in register}
-        for person in people:
-            draw = (person.number * 2654435761 + seed) % 2**32 / 2**32
-            if draw >= rates["archived"] and person.number not in managed:
-                continue
-            late = int(draw / rates["late_per_month"]) + 1
-            month = 0 if person.number in managed or late > 24 else late
-            opened = date(2016 + person.number % 9, 1 + person.number % 12, 12)
-            self._plan[township_of(person.organization_id)].setdefault(month, []).append(
-                (person, max(opened, person.birth))
-            )
-        self._people = people
-
-    def numbers(self, code: str) -> dict[int, str]:
-        """Archive numbers of a centre by person: 17 digits, county, township, village, serial."""
-        return {p.number: self._number(code, p) for p in self._people}
-
-    @staticmethod
-    def _number(code: str, person: Person) -> str:
-        block, serial = divmod(person.number, 100_000)
-        return f"{_PREFIX[code]}{block + 1:03d}{serial:05d}"
-
-    def month(self, code: str, month: Month) -> list[tuple[Person, str, date, date | None]]:
-        """Records sent in the month: all old ones first, new ones later, movers when they move."""
-        found: list[tuple[Person, str, date, date | None]] = []
-        for person, opened in self._plan[code].get(month.index, []):
-            day = opened if month.index == 0 else month.first
-            found.append((person, self._number(code, person), max(day, person.birth), None))
-        for person in self._chronic.movers:
-            if month.index == 2 and self._chronic.centre_of(person, month) == code:
-                found.append((person, self._number(code, person), month.first, None))
-        if not found:
-            person = self._plan[code][0][month.index][0]
-            found.append((person, self._number(code, person), month.first, None))
-        return found

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from random import Random
 
 from county.months import Month
-from county.organizations import township_of
+from county.organizations import TOWNSHIPS, township_of
 from county.parameters import parameters
 from county.people import Person
 
@@ -91,7 +91,22 @@ class Chronic:
                     adherent = self._random.random() < rates["adherent"]
                     register.append((person, self._random.randrange(3), adherent))
             self.registers[disease] = register
+            self._everywhere(disease, register)
         self._choose_movers()
+
+    def _everywhere(self, disease: str, register: list[tuple[Person, int, bool]]) -> None:
+        """Every centre manages one patient at least: its oldest resident, where it has none."""
+        served = {township_of(person.organization_id) for person, _, _ in register}
+        for centre in TOWNSHIPS:
+            if centre in served:
+                continue
+            own = [
+                p for p in self._people
+                if p.is_permanent and township_of(p.organization_id) == centre
+            ]  # fmt: skip
+            oldest = min(own, key=lambda p: (p.birth, p.number))
+            setattr(oldest, disease, True)
+            register.append((oldest, 0, True))
 
     def _choose_movers(self) -> None:
         """A few patients change township; they keep clean identities so the truth is findable."""

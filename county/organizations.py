@@ -12,7 +12,8 @@ from county.parameters import parameters
 
 COUNTY, CONSORTIUM = "653999", "653999C01"
 HOSPITALS = ("653999H01", "653999H02")
-TOWNSHIPS = ("653999T01", "653999T02")
+OWN_SYSTEM_TOWNSHIPS = ("653999T01", "653999T02")
+"""Centres with a system of their own; all others and their rooms use the consortium's."""
 BUREAU, COMMISSION = "653999B01", "653999W01"
 
 
@@ -26,29 +27,113 @@ class Organization:
     is_tcm: bool = False
 
 
-ORGANIZATIONS: tuple[Organization, ...] = (
+def _township(code: str, name: str, *rooms: tuple[str, str]) -> list[Organization]:
+    """A centre and its rooms, each as (number, name)."""
+    centre = Organization(code, name, "township", CONSORTIUM, is_primary_care=True)
+    return [
+        centre,
+        *(Organization(f"653999V{n}", r, "village", code, is_primary_care=True) for n, r in rooms),
+    ]
+
+
+_FIRST = (
     Organization(COUNTY, "云泉县", "county", None),
     Organization(CONSORTIUM, "云泉县紧密型医共体", "consortium", COUNTY),
     Organization("653999H01", "云泉县人民医院", "hospital", CONSORTIUM),
     Organization("653999H02", "云泉县中医医院", "hospital", CONSORTIUM, is_tcm=True),
-    Organization("653999T01", "阿克塔什镇卫生院", "township", CONSORTIUM, is_primary_care=True),
-    Organization("653999T02", "塔勒德乡卫生院", "township", CONSORTIUM, is_primary_care=True),
-    Organization("653999V01", "红柳村卫生室", "village", "653999T01", is_primary_care=True),
-    Organization("653999V02", "泉水村卫生室", "village", "653999T01", is_primary_care=True),
-    Organization("653999V03", "白杨村卫生室", "village", "653999T01", is_primary_care=True),
-    Organization("653999V04", "草湖村卫生室", "village", "653999T02", is_primary_care=True),
-    Organization("653999V05", "石桥村卫生室", "village", "653999T02", is_primary_care=True),
-    Organization("653999V06", "麦田村卫生室", "village", "653999T02", is_primary_care=True),
+    *_township("653999T01", "阿克塔什镇卫生院", ("01", "红柳村卫生室"), ("02", "泉水村卫生室"),
+               ("03", "白杨村卫生室")),
+    *_township("653999T02", "塔勒德乡卫生院", ("04", "草湖村卫生室"), ("05", "石桥村卫生室"),
+               ("06", "麦田村卫生室")),
+    *_township("653999T03", "红山镇卫生院", ("07", "红山村卫生室"), ("08", "河湾村卫生室")),
+    Organization("653999M01", "云泉县妇幼保健计划生育服务中心", "professional", CONSORTIUM),
+    Organization("653999D01", "云泉县疾病预防控制中心", "professional", COUNTY),
+    Organization("653999E01", "云泉县紧急医疗救援中心", "professional", COUNTY),
     Organization(BUREAU, "云泉县医疗保障局", "bureau", COUNTY),
     Organization(COMMISSION, "云泉县卫生健康委员会", "bureau", COUNTY),
+    Organization("653999G01", "云泉县公安局", "bureau", COUNTY),
+    Organization("653999G02", "云泉县民政局", "bureau", COUNTY),
+    Organization("653999G03", "云泉县教育局", "bureau", COUNTY),
+    Organization("653999G04", "云泉县生态环境局", "bureau", COUNTY),
+)  # fmt: skip
+_FURTHER_TOWNS = (
+    "北泉镇",
+    "南滩乡",
+    "沙枣乡",
+    "胡杨镇",
+    "柳河镇",
+    "青石乡",
+    "金滩镇",
+    "黑山乡",
+    "月牙镇",
 )
-BY_ID = {organization.organization_id: organization for organization in ORGANIZATIONS}
+_ROOMS_EACH = 10
+_NUMERALS = "一二三四五六七八九十"
+
+ORGANIZATIONS: list[Organization] = []
+BY_ID: dict[str, Organization] = {}
+TOWNSHIPS: list[str] = []
+
+
+def settle(further_townships: int = 0) -> None:
+    """Make the county's organizations: the known ones and so many further townships of ten rooms.
+
+    Raises:
+        ValueError: more townships than there are names.
+    """
+    if further_townships > len(_FURTHER_TOWNS):
+        raise ValueError(f"at most {len(_FURTHER_TOWNS)} further townships")
+    found = list(_FIRST)
+    for order, town in enumerate(_FURTHER_TOWNS[:further_townships]):
+        first = 9 + order * _ROOMS_EACH
+        rooms = [
+            (f"{first + n:02d}", f"{town[:-1]}{_NUMERALS[n]}村卫生室") for n in range(_ROOMS_EACH)
+        ]
+        found += _township(f"653999T{order + 4:02d}", f"{town}卫生院", *rooms)
+    ORGANIZATIONS[:] = found
+    BY_ID.clear()
+    BY_ID.update({o.organization_id: o for o in found})
+    TOWNSHIPS[:] = [o.organization_id for o in found if o.level == "township"]
+
+
+settle()
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A place where people live: its organization, town and community, and its share of them."""
+
+    organization: str
+    town: str
+    community: str
+    share: float
+
+
+def homes() -> list[Home]:
+    """The homes of the parameters, and the villages of further townships with an equal part each
+    of `population.further_share`."""
+    rates = parameters()["population"]
+    further = [o for o in ORGANIZATIONS if o.level in ("township", "village")][
+        len(rates["homes"]) :
+    ]
+    part = rates["further_share"] if further else 0.0
+    found = [Home(**{**h, "share": h["share"] * (1 - part)}) for h in rates["homes"]]
+    for organization in further:
+        town = BY_ID[township_of(organization.organization_id)].name.removesuffix("卫生院")
+        community = organization.name.removesuffix("卫生室").removesuffix("卫生院")
+        found.append(Home(organization.organization_id, town, community, part / len(further)))
+    return found
+
+
+def uses_cloud(organization_id: str) -> bool:
+    """Whether a centre or room works in the consortium's shared primary-care system."""
+    return township_of(organization_id) not in OWN_SYSTEM_TOWNSHIPS
 
 
 def township_of(organization_id: str) -> str:
     """The township centre that a village room or a centre itself belongs to."""
     parent = BY_ID[organization_id].parent
-    return organization_id if organization_id in TOWNSHIPS else str(parent)
+    return organization_id if BY_ID[organization_id].level == "township" else str(parent)
 
 
 def subtree(organization_id: str) -> list[str]:
@@ -60,12 +145,13 @@ def subtree(organization_id: str) -> list[str]:
     return found
 
 
-# Invented corners (longitude, latitude). Neighbours share corners: seven areas tile the county.
+# Invented corners (longitude, latitude). Neighbours share corners: the areas tile the county.
 _CORNERS: dict[str, tuple[float, float]] = {
     "a": (78.62, 40.30), "b": (78.88, 40.24), "c": (79.16, 40.27), "d": (79.42, 40.33),
     "e": (78.55, 40.52), "f": (78.86, 40.44), "g": (79.13, 40.43), "h": (79.47, 40.50),
     "i": (78.87, 40.60), "j": (79.14, 40.58), "k": (78.60, 40.74), "l": (78.90, 40.80),
-    "m": (79.18, 40.83), "n": (79.45, 40.72),
+    "m": (79.18, 40.83), "n": (79.45, 40.72), "o": (78.66, 40.08), "p": (79.02, 40.03),
+    "q": (79.40, 40.11),
 }  # fmt: skip
 _RINGS = {
     "653999H01": "fgji",  # the county town in the middle
@@ -75,15 +161,38 @@ _RINGS = {
     "653999V04": "efilk",
     "653999V05": "ijml",
     "653999V06": "ghnmj",
+    "653999V07": "opcba",
+    "653999V08": "pqdc",
 }
+_CELL_HEIGHT, _CELLS_EACH_SIDE = 0.06, 5
 
 
 def boundary_ring(organization_id: str) -> str | None:
     """Closed polygon ring `[[longitude, latitude], ...]` as JSON, or None where there is none."""
     corners = _RINGS.get(organization_id)
-    if corners is None:
-        return None
-    return json.dumps([_CORNERS[c] for c in corners + corners[0]])
+    if corners is not None:
+        return json.dumps([_CORNERS[c] for c in corners + corners[0]])
+    number = int(organization_id[7:]) - 9 if organization_id[6:7] == "V" else -1
+    return None if number < 0 else json.dumps(_cell(number))
+
+
+def _cell(number: int) -> list[tuple[float, float]]:
+    """Rooms of further townships lie in rows of ten south of the first ones' southern edge."""
+    row, column = divmod(number, 2 * _CELLS_EACH_SIDE)
+    west, east = _edge(column), _edge(column + 1)
+    high, low = row * _CELL_HEIGHT, (row + 1) * _CELL_HEIGHT
+    ring = [(west, high), (west, low), (east, low), (east, high), (west, high)]
+    return [(point[0], round(point[1] - drop, 6)) for point, drop in ring]
+
+
+def _edge(step: int) -> tuple[float, float]:
+    """A point of the southern edge, counted from the west."""
+    half, rest = divmod(step, _CELLS_EACH_SIDE)
+    if half == 2:
+        return _CORNERS["q"]
+    (x, y), (to_x, to_y) = (_CORNERS[c] for c in ("op", "pq")[half])
+    part = rest / _CELLS_EACH_SIDE
+    return round(x + (to_x - x) * part, 6), round(y + (to_y - y) * part, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +217,13 @@ DEPARTMENTS: dict[str, tuple[Department, ...]] = {
         Department("5002", "针灸推拿科", is_tcm=True),
         Department("5003", "骨伤科", is_tcm=True),
     ),
+    "653999M01": (Department("0502", "妇女保健科"), Department("0702", "儿童保健科")),
+    "653999D01": (
+        Department("9001", "传染病防制科"),
+        Department("9002", "免疫规划科"),
+        Department("9003", "慢性病防制科"),
+    ),
+    "653999E01": (Department("9101", "调度科"), Department("9102", "院前急救科")),
     "township": (Department("01", "全科医疗科"), Department("50", "中医科", is_tcm=True)),
     "village": (Department("01", "全科"), Department("50", "中医", is_tcm=True)),
 }
@@ -115,7 +231,13 @@ DEPARTMENTS: dict[str, tuple[Department, ...]] = {
 
 def departments_of(organization_id: str) -> tuple[Department, ...]:
     level = BY_ID[organization_id].level
-    return DEPARTMENTS[organization_id if level == "hospital" else level]
+    return DEPARTMENTS[organization_id if level in ("hospital", "professional") else level]
+
+
+def rate_of(rates: dict[str, float], organization_id: str) -> float | None:
+    """The rate of an organization, else of its level, else None."""
+    own = rates.get(organization_id)
+    return rates.get(BY_ID[organization_id].level) if own is None else own
 
 
 @dataclass(slots=True)
@@ -140,7 +262,8 @@ def make_beds(residents: int, months: list[Month]) -> dict[str, list[Bed]]:
     """Beds by organization. One county bed opens and one TCM bed closes inside the period."""
     beds: dict[str, list[Bed]] = {}
     start = datetime.combine(months[0].first, datetime.min.time())
-    for organization_id, rate in parameters()["services"]["beds_per_1000"].items():
+    for organization_id in (*HOSPITALS, *TOWNSHIPS):
+        rate = rate_of(parameters()["services"]["beds_per_1000"], organization_id) or 0.0
         count = max(2, round(residents * rate / 1000))
         wards = departments_of(organization_id)
         beds[organization_id] = [

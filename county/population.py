@@ -13,6 +13,7 @@ import numpy as np
 
 from county import names
 from county.months import Month
+from county.organizations import Home, homes
 from county.parameters import parameters
 from county.people import Person, check_digit
 
@@ -41,11 +42,11 @@ class Population:
         elders = deque(age for age in ages if age >= 62)
         adults = [age for age in ages if 22 <= age < 62]
         per_home = len(young) / max(1, len(adults) / 1.75)
-        homes = parameters()["population"]["homes"]
-        shares = [home["share"] for home in homes]
+        places = homes()
+        shares = list(accumulate(place.share for place in places))
         position = 0
         while position < len(adults) or young or elders:
-            home = self._random.choices(homes, shares)[0]
+            home = self._random.choices(places, cum_weights=shares)[0]
             members: list[tuple[int, str, str]] = []
             if position < len(adults):
                 head = adults[position]
@@ -86,7 +87,7 @@ class Population:
             young.append(age)
         return None
 
-    def _move_in(self, members: list[tuple[int, str, str]], home: dict[str, str]) -> None:
+    def _move_in(self, members: list[tuple[int, str, str]], home: Home) -> None:
         random, rates = self._random, parameters()["population"]
         self._households += 1
         ethnicity = random.choices(list(rates["ethnicity"]), list(rates["ethnicity"].values()))[0]
@@ -141,7 +142,7 @@ class Population:
 
     def _add(
         self, *, given: str, family: str, sex: str, birth: date, ethnicity: str,
-        home: dict[str, str], relation: str, phone: str, house: int,
+        home: Home, relation: str, phone: str, house: int,
     ) -> Person:  # fmt: skip
         random, rates = self._random, parameters()["insurance"]
         insurance_type = None
@@ -155,9 +156,9 @@ class Population:
             birth=birth,
             ethnicity=ethnicity,
             id_number=self._id_number(birth, sex),
-            organization_id=home["organization"],
-            town=home["town"],
-            community=home["community"],
+            organization_id=home.organization,
+            town=home.town,
+            community=home.community,
             house=house,
             household_id=f"HH{house:07d}",
             relation=relation,
@@ -191,11 +192,7 @@ class Population:
 
     def _newborn(self, mother: Person, day: date) -> Person:
         sex = self._random.choice("12")
-        home = {
-            "organization": mother.organization_id,
-            "town": mother.town,
-            "community": mother.community,
-        }
+        home = Home(mother.organization_id, mother.town, mother.community, 0.0)
         child = self._add(
             given=names.given_name(self._random, mother.ethnicity, sex),
             family=mother.family

@@ -13,10 +13,19 @@ import numpy as np
 
 from county.illness import COMMON, DIABETES, HYPERTENSION, OPERATIONS, SERIOUS, Diagnosis
 from county.months import Month
-from county.organizations import BY_ID, HOSPITALS, Bed, Department, departments_of, township_of
+from county.organizations import (
+    BY_ID,
+    HOSPITALS,
+    Bed,
+    Department,
+    departments_of,
+    rate_of,
+    township_of,
+)
 from county.parameters import parameters
 from county.people import Person
 
+_WITH_STAFF = ("hospital", "township", "village", "professional")
 OUTPATIENT, EMERGENCY, INPATIENT = "1", "2", "3"
 
 
@@ -73,17 +82,19 @@ class Encounter:
 def make_staff(people: list[Person], residents: int, seed: int) -> dict[str, list[Staff]]:
     """Staff by organization, drawn from working-age residents; every room has one doctor."""
     random = Random(f"{seed}/staff")
-    pool = [p for p in people if 24 <= p.age_on(date(2026, 1, 1)) <= 58 and p.is_permanent]
-    random.shuffle(pool)
+    adults = [p for p in people if 20 <= p.age_on(date(2026, 1, 1)) <= 70]
+    random.shuffle(adults)
+    usual = {p.number for p in adults if 24 <= p.age_on(date(2026, 1, 1)) <= 58 and p.is_permanent}
+    pool = [p for p in adults if p.number not in usual] + [p for p in adults if p.number in usual]
     staff: dict[str, list[Staff]] = {}
     for organization in BY_ID.values():
-        if organization.level not in ("hospital", "township", "village"):
+        if organization.level not in _WITH_STAFF:
             continue
         code, departments = (
             organization.organization_id,
             departments_of(organization.organization_id),
         )
-        rate = parameters()["staff_per_1000"].get(code)
+        rate = rate_of(parameters()["staff_per_1000"], code)
         count = 1 if rate is None else max(len(departments) + 1, round(residents * rate / 1000))
         members = []
         for n in range(count):
@@ -174,13 +185,14 @@ class Services:
     def _admissions(self, code: str, month: Month) -> list[Encounter]:
         random, rates = self._random, parameters()["services"]
         beds = self._beds[code]
-        mean = rates["stay_days_mean"][code]
-        arrivals = rates["occupancy"][code] * len(beds) / mean * month.last.day * 1.06
+        mean = rate_of(rates["stay_days_mean"], code) or 0.0
+        occupancy = rate_of(rates["occupancy"], code) or 0.0
+        arrivals = occupancy * len(beds) / mean * month.last.day * 1.06
         moments = []
         if month.index == 0:  # the year does not start with an empty house
             moments = [
                 datetime.combine(month.days[n % 2], time(8 + n % 12, 5 * n % 60))
-                for n in range(round(len(beds) * rates["occupancy"][code]))
+                for n in range(round(len(beds) * occupancy))
             ]
         for _ in range(int(self._numbers.poisson(arrivals)) or 1):
             day = random.choice(month.days)
@@ -265,7 +277,7 @@ class Services:
         department = random.choice(
             [d for d in departments if code != "653999H01" or d.code not in ("2001", "5001")]
         )
-        per_day = rates["stay_fee_per_day_yuan"][code]
+        per_day = rate_of(rates["stay_fee_per_day_yuan"], code) or 0.0
         fee = round(100 * per_day * (days + 1) * random.lognormvariate(0, 0.25))
         fee += 420_000 if operation else 0
         stay = Encounter(

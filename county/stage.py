@@ -11,7 +11,7 @@ import polars as pl
 
 from county.identities import Identities
 from county.months import Month
-from county.organizations import ORGANIZATIONS, TOWNSHIPS, township_of
+from county.organizations import BY_ID, ORGANIZATIONS, township_of
 from county.people import Person
 from county.scene import Scene
 from county.services import CareMonth, Encounter, Staff
@@ -90,8 +90,8 @@ def people_frame(everyone: list[Person], month: Month) -> pl.DataFrame:
 
 def _township(organization_id: str) -> str | None:
     """The centre of a room or of itself; None for a hospital."""
-    town = township_of(organization_id)
-    return town if town in TOWNSHIPS else None
+    primary = BY_ID[organization_id].level in ("township", "village")
+    return township_of(organization_id) if primary else None
 
 
 def _care(encounters: Iterable[Encounter]) -> dict[str, list[object]]:

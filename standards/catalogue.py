@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 STANDARDS_DIR = Path(__file__).parent
 
 Confidence = Literal["verified", "from_memory"]
-Level = Literal["county", "consortium", "hospital", "township", "village", "bureau"]
+Level = Literal["county", "consortium", "hospital", "township", "village", "professional", "bureau"]
 Unit = Literal["ratio", "day", "yuan"]
 Direction = Literal["higher_better", "lower_better", "monitor", "range"]
 

@@ -83,11 +83,10 @@ class DocumentWriter:
             self._send_broken(EMR, f"SY{number}X", text, kind, reason or kind, rows - 1)
 
     def follow_ups(
-        self, visits: list[FollowUp], archive_ids: dict[int, str], doctors: list[Staff], month: str
+        self, visits: list[FollowUp], archive_ids: list[str], doctors: list[Staff], month: str
     ) -> None:
-        """Township A's hypertension follow-ups of a month."""
-        for visit in visits:
-            archive_id = archive_ids[visit.person.number]
+        """Township A's hypertension follow-ups of a month, with the archive number of each."""
+        for visit, archive_id in zip(visits, archive_ids, strict=True):
             identity = self._identities.of(visit.person, HYPERTENSION, archive_id)
             doctor = doctors[visit.person.number % len(doctors)]
             node = cda.hypertension_follow_up(visit, archive_id, identity, doctor)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from random import Random
 
+import numpy as np
+import polars as pl
+
 
 @dataclass(frozen=True, slots=True)
 class Drug:
@@ -53,3 +56,40 @@ def lines(random: Random, choice: tuple[Drug, ...]) -> list[DrugLine]:
     """One to three different drugs."""
     chosen = random.sample(choice, random.randrange(1, 4))
     return [DrugLine(drug, random.randrange(1, 4)) for drug in chosen]
+
+
+def prescribed(
+    visits: pl.DataFrame, choice: tuple[Drug, ...], random: np.random.Generator
+) -> pl.DataFrame:
+    """One to three lines with different drugs for each visit, 18 minutes after its start."""
+    count = len(visits)
+    lines_each = random.integers(1, 4, count)
+    first = random.integers(0, len(choice), count)
+    step = random.integers(1, (len(choice) - 1) // 2 + 1, count)
+    rows = np.repeat(np.arange(count), lines_each)
+    order = np.arange(len(rows)) - np.repeat(np.cumsum(lines_each) - lines_each, lines_each)
+    drugs = pl.DataFrame(
+        {
+            "drug_code": [d.code for d in choice],
+            "drug_name": [d.name for d in choice],
+            "specification": [d.specification for d in choice],
+            "dose": [f"{d.dose}{d.dose_unit}" for d in choice],
+            "frequency": [f"每日{d.per_day}次" for d in choice],
+            "price_fen": [d.price for d in choice],
+            "is_tcm": [d.is_tcm for d in choice],
+            "is_essential": [d.is_essential for d in choice],
+            "is_antibacterial": [d.is_antibacterial for d in choice],
+        }
+    )[(first[rows] + order * step[rows]) % len(choice)]
+    visit = visits.select(
+        "person", "encounter_id", "organization_id", "staff_id",
+        pl.concat_str(pl.lit("CF"), "encounter_id").alias("prescription_id"),
+        (pl.col("start") + pl.duration(minutes=18)).alias("prescribed"),
+    )[rows]  # fmt: skip
+    return (
+        pl.concat([visit, drugs], how="horizontal")
+        .with_columns(
+            pl.Series("line", order + 1), pl.Series("quantity", random.integers(1, 4, len(rows)))
+        )
+        .with_columns((pl.col("price_fen") * pl.col("quantity")).alias("amount_fen"))
+    )

@@ -4,26 +4,26 @@ Belongs here: choice of rows and fields. Not here: headers and local codes (`lay
 other domains (`county/domains/`).
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from random import Random
 
 import polars as pl
 
+from county.archives import Archive
 from county.illness import FollowUp
 from county.insurance import Settlement
 from county.laboratory import Examination
-from county.organizations import ORGANIZATIONS, Bed, boundary_ring, township_of
+from county.organizations import ORGANIZATIONS, Bed, boundary_ring, township_of, uses_cloud
 from county.parameters import parameters
 from county.people import Person
 from county.scene import Export, Scene
-from county.services import CareMonth
-from county.systems.drugs import CHINESE, WESTERN, lines
+from county.systems.drugs import CHINESE, WESTERN, prescribed
 
-HOME_FEED = {
+_OWN_FEED = {
     "653999T01": "township_a__his__visits",
     "653999T02": "township_b__his__visits",
-    "village": "village_rooms__his__visits",
 }
+_CLOUD = "consortium__primary_cloud__"
 _TIME, _DAY = pl.Datetime("us"), pl.Date()
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
@@ -37,9 +37,25 @@ class Exports:
     # care -------------------------------------------------------------------------------------
 
     @staticmethod
-    def township(code: str, scene: Scene) -> Export:
+    def primary_care(scene: Scene) -> list[Export]:
+        """Visits and stays of every centre and room, by the system in which they are written."""
+        of_level = {
+            level: [o.organization_id for o in ORGANIZATIONS if o.level == level]
+            for level in ("township", "village")
+        }
+        places = {feed: [code] for code, feed in _OWN_FEED.items()}
+        places["village_rooms__his__visits"] = [
+            code for code in of_level["village"] if not uses_cloud(code)
+        ]
+        places[f"{_CLOUD}visits"] = [
+            code for codes in of_level.values() for code in codes if uses_cloud(code)
+        ]
+        return [Export(feed, Exports._care(scene, codes)) for feed, codes in places.items()]
+
+    @staticmethod
+    def _care(scene: Scene, codes: list[str]) -> pl.DataFrame:
         """Visits, stays discharged, and stays still open at the month's end."""
-        here = pl.col("organization_id") == code
+        here = pl.col("organization_id").is_in(codes)
         month_end = datetime.combine(scene.month.last, datetime.max.time()).replace(microsecond=0)
         visits = scene.visits.filter(here)
         first = datetime.combine(scene.month.first, datetime.min.time())
@@ -56,15 +72,7 @@ class Exports:
             ],
             how="diagonal",
         ).sort("recorded_at", "encounter_id")
-        return Export(HOME_FEED[code], _encounters(rows))
-
-    @staticmethod
-    def villages(scene: Scene) -> Export:
-        rooms = [o.organization_id for o in ORGANIZATIONS if o.level == "village"]
-        rows = scene.visits.filter(pl.col("organization_id").is_in(rooms))
-        return Export(
-            HOME_FEED["village"], _encounters(rows.with_columns(recorded_at=pl.col("start")))
-        )
+        return rows.rename({"start": "started_at", "end": "ended_at", "fee_fen": "total_fee_fen"})
 
     @staticmethod
     def examinations(examinations: list[Examination]) -> Export:
@@ -99,31 +107,25 @@ class Exports:
             ),
         )
 
-    def prescriptions(self, care: CareMonth) -> Export:
-        rate = parameters()["services"]["prescription_lines"]
-        rows = []
-        for e in care.visits:
-            if e.organization_id != "653999H02" or e.cancelled or self._random.random() >= rate:
-                continue
-            for n, line in enumerate(lines(self._random, CHINESE + WESTERN[:4]), 1):
-                drug = line.drug
-                rows.append(
-                    (e.person.number, f"CF{e.encounter_id}", e.encounter_id, n, drug.code,
-                     drug.name, drug.specification, f"{drug.dose}{drug.dose_unit}",
-                     f"每日{drug.per_day}次", line.quantity, line.amount, drug.is_tcm,
-                     drug.is_essential, drug.is_antibacterial, e.start + timedelta(minutes=18),
-                     e.staff.staff_id)
-                )  # fmt: skip
-        schema: Schema = {
-            "person": pl.Int64, "prescription_id": pl.String, "encounter_id": pl.String,
-            "line": pl.Int64, "drug_code": pl.String, "drug_name": pl.String,
-            "specification": pl.String, "dose": pl.String, "frequency": pl.String,
-            "quantity": pl.Int64, "amount_fen": pl.Int64, "is_tcm": pl.Boolean,
-            "is_essential": pl.Boolean, "is_antibacterial": pl.Boolean, "prescribed": _TIME,
-            "staff_id": pl.String,
-        }  # fmt: skip
-        frame = pl.DataFrame(rows, schema=schema, orient="row")
-        return Export("tcm_hospital__his__prescriptions", frame)
+    @staticmethod
+    def prescriptions(scene: Scene) -> list[Export]:
+        """Prescription lines of the TCM hospital and of the shared primary-care system."""
+        rates = parameters()["services"]
+        cloud = [o.organization_id for o in ORGANIZATIONS if o.is_primary_care]
+        cloud = [code for code in cloud if uses_cloud(code)]
+        places = (
+            ("tcm_hospital__his__prescriptions", ["653999H02"], CHINESE + WESTERN[:4],
+             rates["prescription_lines"]),
+            (f"{_CLOUD}prescriptions", cloud, WESTERN + CHINESE[:3],
+             rates["cloud_prescription_lines"]),
+        )  # fmt: skip
+        found = []
+        for feed, codes, drugs, share in places:
+            random = scene.random(feed)
+            visits = scene.visits.filter(pl.col("organization_id").is_in(codes))
+            chosen = visits.filter(pl.Series(random.random(len(visits)) < share))
+            found.append(Export(feed, prescribed(chosen, drugs, random)))
+        return found
 
     @staticmethod
     def settlements(rows: list[Settlement]) -> Export:
@@ -148,23 +150,26 @@ class Exports:
 
     @staticmethod
     def follow_ups(
-        feed: str, visits: list[FollowUp], archive_ids: dict[int, str], doctors: list[str]
+        feed: str, visits: list[FollowUp], archive_ids: list[str], doctors: dict[str, list[str]]
     ) -> Export:
+        """Follow-ups with the archive number of each; a person has one doctor of the centre."""
         fields = (
             "visit_id", "organization_id", "day", "mode", "systolic", "diastolic", "heart_rate",
             "weight", "height", "glucose", "hba1c_percent", "result", "next_day",
         )  # fmt: skip
-        numbers = [v.person.number for v in visits]
-        archives = [archive_ids[number] for number in numbers]
+        staff = [doctors[v.organization_id] for v in visits]
         return Export(
             feed,
             pl.DataFrame(
                 {
-                    "person": numbers,
+                    "person": [v.person.number for v in visits],
                     **{name: [getattr(v, name) for v in visits] for name in fields},
-                    "staff_id": [doctors[number % len(doctors)] for number in numbers],
-                    "archive_id": archives,
-                    "local_id": archives,
+                    "staff_id": [
+                        own[v.person.number % len(own)]
+                        for v, own in zip(visits, staff, strict=True)
+                    ],
+                    "archive_id": archive_ids,
+                    "local_id": archive_ids,
                 },
                 schema_overrides={
                     "systolic": pl.Int64, "diastolic": pl.Int64, "heart_rate": pl.Int64,
@@ -174,12 +179,9 @@ class Exports:
         )  # fmt: skip
 
     @staticmethod
-    def archives(
-        feed: str, opened: list[tuple[Person, str, date, date | None]], organization_id: str
-    ) -> Export:
-        """Health records as (person, archive number, opened, closed)."""
-        people = [person for person, _, _, _ in opened]
-        numbers = [number for _, number, _, _ in opened]
+    def archives(feed: str, opened: list[Archive]) -> Export:
+        people = [archive.person for archive in opened]
+        numbers = [archive.number for archive in opened]
         return Export(
             feed,
             pl.DataFrame(
@@ -187,9 +189,9 @@ class Exports:
                     "person": [p.number for p in people],
                     "archive_id": numbers,
                     "local_id": numbers,
-                    "organization_id": [organization_id] * len(people),
-                    "archived": [day for _, _, day, _ in opened],
-                    "closed": [closed for _, _, _, closed in opened],
+                    "organization_id": [archive.organization_id for archive in opened],
+                    "archived": [archive.opened for archive in opened],
+                    "closed": [archive.closed for archive in opened],
                     "abo": ["12345"[p.number * 31 % 5] for p in people],
                     "rh": ["2" if p.number % 90 else "1" for p in people],
                     "hypertension": [p.hypertension for p in people],
@@ -287,13 +289,3 @@ class Exports:
             }
         )
         return Export("health_commission__registry__deaths", frame)
-
-
-def _encounters(rows: pl.DataFrame) -> pl.DataFrame:
-    """Fields of an encounter as the layouts name them; a visit has no end, bed or mode."""
-    for name, kind in (("end", _TIME), ("bed_id", pl.String()), ("discharge_mode", pl.String())):
-        if name not in rows.columns:
-            rows = rows.with_columns(pl.lit(None, kind).alias(name))
-    return rows.rename(
-        {"start": "started_at", "end": "ended_at", "fee_fen": "total_fee_fen"}
-    )  # fmt: skip

@@ -103,6 +103,10 @@ class Layout(_Strict):
         lacking = [name for name in needed.get(self.format, ()) if getattr(self, name) is None]
         if lacking:
             raise ValueError(f"{self.file} needs {lacking}")
+        if "malformed" in self.files and self.format in ("csv", "jsonlines"):
+            raise ValueError(f"{self.file}: a cut text table is still a table")
+        if "wrong_encoding" in self.files and self.format != "csv":
+            raise ValueError(f"{self.file}: only a text table can be in a wrong encoding")
         return self
 
     def file_of(self, month: str) -> str:

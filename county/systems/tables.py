@@ -21,8 +21,8 @@ _ENCODERS = {
     "csv": as_csv, "xlsx": as_workbook, "jsonlines": as_json_lines, "xml": as_xml, "dbf": as_dbf,
 }  # fmt: skip
 _CUT_REASON = {
-    "csv": "malformed_table", "xlsx": "malformed_table", "dbf": "malformed_table",
-    "sqlite": "malformed_database", "xml": "malformed_xml",
+    "xlsx": "malformed_table", "dbf": "malformed_table", "sqlite": "malformed_database",
+    "xml": "malformed_xml",
 }  # fmt: skip
 _UNREADABLE = "编码错误的文件,请重新导出\r\n"
 
