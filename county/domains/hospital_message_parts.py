@@ -54,8 +54,9 @@ CHANNELS: dict[str, Channel] = {
             (
                 _NO_VISIT,
                 Break("impossible_date", "impossible_date", "OBR", 6, "20260230101500"),
-                Break("missing_required", "missing_required", "OBR", 4, ""),
+                Break("missing_required", "missing_required", "OBR", 6, ""),
             ),
+            Break("unmapped_local_code", "", "ORC", 5, "ZZ"),
         ),
         _channel(CHARGES, "HIS", "653999H01", "utf-8", "FT1", 2, 3, _FT1, _NEW_TYPE),
         _channel(TCM_CHARGES, "HIS", "653999H02", "gb18030", "FT1", 2, 3, _FT1, _NEW_TYPE),
@@ -101,11 +102,11 @@ _SERVICE = (
 )
 LABORATORY = pl.DataFrame(
     [
-        ("L001", "血常规", "0001", "静脉血", "", ""),
-        ("L002", "生化全套", "0001", "静脉血", "", ""),
-        ("L003", "血脂四项", "0001", "静脉血", "", ""),
-        ("L004", "尿常规", "0002", "尿液", "", ""),
-        ("L005", "糖代谢", "0001", "静脉血", "", ""),
+        ("L001", "血常规", "BLD", "全血", "", ""),
+        ("L002", "生化全套", "SER", "血清", "", ""),
+        ("L003", "血脂四项", "SER", "血清", "", ""),
+        ("L004", "尿常规", "UR", "尿液", "", ""),
+        ("L005", "糖代谢", "PLAS", "血浆", "", ""),
     ],
     schema=_SERVICE,
     orient="row",

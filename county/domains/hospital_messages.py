@@ -136,9 +136,12 @@ class Domain:
             pl.col("moment") + pl.duration(minutes=12), control_code=pl.lit("CA")
         )
         frame = self._known(channel, scene, pl.concat([frame, gone]))
+        taken_back = pl.col("control_code") == "CA"
+        status = pl.when(taken_back).then(pl.lit("CA")).otherwise(pl.lit("IP"))
         order = segment(
             "ORC",
-            {1: text("control_code"), 2: text("request_id"), 9: stamp("moment"),
+            {1: text("control_code"), 2: text("request_id"), 5: status, 7: "^^^^^R",
+             9: stamp("moment"),
              12: text("staff_id"), 13: text("department_code")},
         )  # fmt: skip
         part = pl.when(pl.col("body_part") == "").then(pl.lit("")).otherwise(
@@ -234,7 +237,7 @@ class Domain:
         head = segment(
             "SCH",
             {1: text("booking_id"), 2: text("booking_id"), 6: "BOOKING", 8: "NORMAL", 9: "30",
-             10: "min", 11: timing, 22: text("channel"), 25: text("status")},
+             10: "min", 11: timing, 16: text("staff_id"), 22: text("channel"), 25: text("status")},
         )  # fmt: skip
         note = segment("NTE", {1: "1", 3: stamp("booked")})
         general = segment("AIG", {1: "1", 3: text("staff_id"), 8: stamp("wanted")})
