@@ -22,8 +22,10 @@ from county.laboratory import Diagnostics
 from county.months import Month, months_of
 from county.organizations import HOSPITALS, TOWNSHIPS, make_beds, uses_cloud
 from county.outbox import Outbox
+from county.parameters import changed
 from county.people import Person
 from county.population import Population
+from county.profiles import DEFAULT, Profile, apply_profile
 from county.scene import Document, Domain, Export, Scene
 from county.services import Services, make_staff
 from county.stage import Stage
@@ -54,8 +56,9 @@ class CountySummary:
 
 
 def build_county(
-    residents: int, months: int, seed: int, out: Path, progress: Progress | None = None
-) -> CountySummary:
+    residents: int, months: int, seed: int, out: Path, progress: Progress | None = None,
+    profile: str = DEFAULT,
+) -> CountySummary:  # fmt: skip
     """Write a county to `out/inbox` and its truth to `out/answer_key`.
 
     Args:
@@ -64,19 +67,21 @@ def build_county(
         seed: Same seed, same bytes.
         out: A new or empty folder.
         progress: Called with the step's Chinese name and the share done, 0 to 1.
+        profile: Which members send what: a name in `county/profiles/`.
 
     Raises:
         FileExistsError: `out` holds something.
-        ValueError: too few residents or months.
+        ValueError: too few residents or months, or no such profile.
     """
     if residents < 100 or months < 1:
         raise ValueError("a county needs at least 100 residents and 1 month")
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty; name a new folder")
+    chosen = apply_profile(profile)
     (out / "answer_key").mkdir(parents=True, exist_ok=True)
     tell = progress or (lambda step, share: None)
     tell("人口", 0.0)
-    run = _Run(residents, months, seed, out)
+    run = _Run(residents, months, seed, out, chosen)
     for month in run.months:
         tell(f"{month.label} 就诊与上报", (month.index + 0.5) / (months + 1))
         run.month(month)
@@ -93,7 +98,7 @@ def build_county(
 class _Run:
     """One run's state."""
 
-    def __init__(self, residents: int, months: int, seed: int, out: Path) -> None:
+    def __init__(self, residents: int, months: int, seed: int, out: Path, profile: Profile) -> None:
         self.months = months_of(months)
         self.outbox = Outbox(out)
         self._out = out
@@ -110,7 +115,7 @@ class _Run:
         self._exports = Exports(seed)
         self._tables = TableWriter(self.outbox, self._identities, seed, months)
         self._stage = Stage(seed, people, self._staff, self._identities)
-        self._domains = make_domains(seed)
+        self._domains = make_domains(seed, profile)
         self._hl7 = Hl7Writer(self.outbox, self._identities, seed)
         self._documents = DocumentWriter(self.outbox, self._identities, self._diagnostics, seed)
         self._dicom = DicomWriter(self.outbox, self._identities)
@@ -205,11 +210,12 @@ class _Run:
         answer_key.write(folder, self._key, self.outbox)
 
 
-def make_domains(seed: int) -> list[Domain]:
-    """One domain of each name in `DOMAINS`, with its rates."""
+def make_domains(seed: int, profile: Profile) -> list[Domain]:
+    """One domain of each name in `DOMAINS`, with its rates as the profile changes them."""
     found: list[Domain] = []
     for name in DOMAINS:
         module = import_module(f"county.domains.{name}")
         rates = yaml.safe_load((_DOMAIN_FOLDER / f"{name}.yml").read_text("utf-8"))
+        rates = changed(rates, profile.domains.get(name, {}))
         found.append(module.Domain(seed, rates))
     return found

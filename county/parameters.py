@@ -6,11 +6,35 @@ from typing import Any
 
 import yaml
 
+Rates = dict[str, Any]
+_changes: Rates = {}
+
 
 @cache
-def parameters() -> dict[str, Any]:
-    """All rates of the county by section."""
-    loaded: dict[str, Any] = yaml.safe_load(
-        Path(__file__).with_name("parameters.yml").read_text("utf-8")
-    )
-    return loaded
+def parameters() -> Rates:
+    """All rates of the county by section, with the changes of the profile in use."""
+    loaded: Rates = yaml.safe_load(Path(__file__).with_name("parameters.yml").read_text("utf-8"))
+    return changed(loaded, _changes)
+
+
+def use_parameters(changes: Rates) -> None:
+    """From now on these rates stand in place of the file's."""
+    _changes.clear()
+    _changes.update(changes)
+    parameters.cache_clear()
+
+
+def changed(rates: Rates, changes: Rates) -> Rates:
+    """The rates with the changes, section by section; a name nobody knows is an error.
+
+    Raises:
+        ValueError: a change names a rate that does not exist.
+    """
+    unknown = set(changes) - set(rates)
+    if unknown:
+        raise ValueError(f"no rates {sorted(unknown)}")
+    found = dict(rates)
+    for name, value in changes.items():
+        nested = isinstance(value, dict) and isinstance(rates[name], dict)
+        found[name] = changed(rates[name], value) if nested else value
+    return found

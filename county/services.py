@@ -99,7 +99,8 @@ def make_staff(people: list[Person], residents: int, seed: int) -> dict[str, lis
         members = []
         for n in range(count):
             person = pool.pop()
-            doctor = n < len(departments) or random.random() < 0.5
+            nurse_first = n == len(departments)
+            doctor = n < len(departments) or (not nurse_first and random.random() < 0.5)
             category = "60" if organization.level == "village" else "11" if doctor else "21"
             employed = date(2012 + n % 12, 7, 1)
             members.append(
@@ -108,7 +109,7 @@ def make_staff(people: list[Person], residents: int, seed: int) -> dict[str, lis
                     random.choice("12344") if category == "11" else None,
                     departments[n % len(departments)].name,
                     employed,
-                    date(2025, 12, 1) if n == count - 1 and count > 4 else None,
+                    date(2025, 12, 1) if n == count - 1 and count > len(departments) + 2 else None,
                 )
             )  # fmt: skip
         staff[code] = members

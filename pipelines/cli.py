@@ -82,6 +82,12 @@ def county(
     residents: Annotated[int, typer.Option(min=100, help="居民数")] = 3000,
     months: Annotated[int, typer.Option(min=1, max=120, help="月数，自 2026-01 起")] = 6,
     seed: Annotated[int, typer.Option(help="随机种子；同种子同字节")] = 7,
+    profile: Annotated[
+        str,
+        typer.Option(
+            help="demo：三个乡镇，各种系统与格式都有；county：全县规模，12 个乡镇，以表格为主"
+        ),
+    ] = "demo",
     json: JsonFlag = False,
 ) -> None:
     """生成一个虚构的示范县：各成员单位会发来的文件（inbox/）与标准答案（answer_key/）。"""
@@ -92,7 +98,7 @@ def county(
         report(Step("county", name, round(share * 100), 100))
 
     with console.progress_bars(quiet=json):
-        summary = build_county(residents, months, seed, out, progress=advance)
+        summary = build_county(residents, months, seed, out, progress=advance, profile=profile)
     facts = {
         "out": str(out), "files": summary.files, "bytes": summary.size, "digest": summary.digest,
     }  # fmt: skip

@@ -67,8 +67,9 @@ class DocumentWriter:
         diagnoses = len(stay.diagnoses)
         rows = 3 + diagnoses  # document, front page, admission and discharge diagnoses
         self._send(EMR, f"SY{number}", node, identity, rows)
-        summary = cda.discharge_summary(f"XJ{number}", stay, identity, doctor)
-        self._send(EMR, f"XJ{number}", summary, identity, 1 + 2 * diagnoses)
+        if self._random.random() < parameters()["services"]["documents_summary"]:
+            summary = cda.discharge_summary(f"XJ{number}", stay, identity, doctor)
+            self._send(EMR, f"XJ{number}", summary, identity, 1 + 2 * diagnoses)
         if self._random.random() < parameters()["faults"]["row_fault"] * 2:
             text = serialized(cda.front_page(f"SY{number}X", stay, identity, doctor))
             text = text.replace(f'extension="{number}"'.encode(), f'extension="{number}X"'.encode())
