@@ -237,13 +237,14 @@ class Domain:
         head = segment(
             "SCH",
             {1: text("booking_id"), 2: text("booking_id"), 6: "BOOKING", 8: "NORMAL", 9: "30",
-             10: "min", 11: timing, 16: text("staff_id"), 22: text("channel"), 25: text("status")},
+             10: "min", 11: timing, 16: text("staff_id"), 20: text("staff_id"),
+             22: text("channel"), 25: text("status")},
         )  # fmt: skip
         note = segment("NTE", {1: "1", 3: stamp("booked")})
-        general = segment("AIG", {1: "1", 3: text("staff_id"), 8: stamp("wanted")})
+        general = segment("AIG", {1: "1", 3: text("staff_id"), 4: "MD", 8: stamp("wanted")})
         place = segment("AIL", {1: "1", 3: pl.concat_str(
             text("department_code"), pl.lit("^^^"), pl.lit(channel.sender), pl.lit("^^^^^"),
-            text("department_name"))})  # fmt: skip
+            text("department_name")), 4: "C"})  # fmt: skip
         return _built(
             frame.with_columns(channel=pl.Series(["APP", "WINDOW", "TERMINAL"])[
                 frame["person"].to_numpy() % 3
