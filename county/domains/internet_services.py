@@ -22,7 +22,7 @@ from county.domains.draws import (
     serial,
     settled,
 )
-from county.domains.picks import hospitals, in_service, of_level, picked
+from county.domains.picks import hospitals, of_level, picked, team
 from county.domains.waiting import after
 from county.scene import Export, Scene
 
@@ -30,6 +30,7 @@ ORDERS = "consortium__internet_hospital__orders"
 NURSING = "consortium__internet_hospital__home_nursing"
 TELEMEDICINE = "consortium__telemedicine__sessions"
 _LEAD = "653999H01"
+_NURSES = ["21"]
 _PAID, _REFUNDED, _INSURANCE = "2", "3", "4"
 _DONE, _CANCELLED = "3", "4"
 
@@ -104,7 +105,7 @@ class Domain:
         elderly = settled(scene, first_age=60)
         found = drawn(random, elderly, rates["residents"], least=3)
         size = len(found)
-        nurses = picked(random, of_level(scene, in_service(scene, ["21"]), ["hospital"]), size)
+        nurses = picked(random, team(scene, _NURSES, "hospital"), size)
         day = days(random, month.first, month.last - timedelta(days=3), size)
         asked = moments(random, day, opens=8, closes=20)
         assessed = hours_later(random, asked, 0.5, 3)

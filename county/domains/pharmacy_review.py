@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from county.domains.draws import codes, drawn, hours_later, serial
-from county.domains.picks import in_service, of_level, picked
+from county.domains.picks import of_level, picked, team
 from county.domains.waiting import after
 from county.scene import Export, Scene
 
@@ -19,6 +19,7 @@ REVIEWS = "consortium__rx_review__reviews"
 INTERVENTIONS = "consortium__rx_review__interventions"
 RULES = "consortium__rx_review__rules"
 _BASIS = "药品说明书"
+_PHARMACISTS = ["31", "32"]
 _FIELDS: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(
         (
@@ -134,7 +135,7 @@ def _reviewed(
         pl.lit(None, pl.String).alias("pharmacist_id"),
         pl.lit(None, pl.String).alias("comment"),
     )
-    pharmacists = _pharmacists(scene)
+    pharmacists = team(scene, _PHARMACISTS, "hospital")
     decision = codes(random, rates["decisions"], len(struck))
     human = struck.with_columns(
         pl.lit("2").alias("stage_code"),
@@ -164,9 +165,3 @@ def _reviewed(
         serial("SF", scene.month, len(found)).alias("review_id"),
         (pl.col("decision_code") == "1").alias("is_rational"),
     )
-
-
-def _pharmacists(scene: Scene) -> pl.DataFrame:
-    """Pharmacists of the hospitals; where a county lists none, its doctors stand in."""
-    staff = of_level(scene, in_service(scene, ["31", "32"]), ["hospital"])
-    return staff if len(staff) else of_level(scene, in_service(scene, ["11"]), ["hospital"])

@@ -27,6 +27,15 @@ def in_service(scene: Scene, categories: list[str]) -> pl.DataFrame:
     )
 
 
+def team(scene: Scene, categories: list[str], level: str) -> pl.DataFrame:
+    """Staff of the categories at organizations of the level; in a county too small to have any,
+    everyone who works there."""
+    found = of_level(scene, in_service(scene, categories), [level])
+    if found.is_empty():
+        found = of_level(scene, in_service(scene, scene.staff["category"].to_list()), [level])
+    return found
+
+
 def hospitals(scene: Scene) -> pl.DataFrame:
     return scene.organizations.filter(pl.col("level") == "hospital")
 
