@@ -23,7 +23,7 @@ from county.domains.draws import (
     settled,
 )
 from county.domains.mental_register import MentalRegister
-from county.domains.tuberculosis import VISIT_FEEDS
+from county.domains.tuberculosis import by_sender
 from county.domains.tumour_register import TumourRegister
 from county.scene import Document, Export, Scene
 
@@ -57,13 +57,11 @@ class Domain:
         due = pl.col("phase") == scene.month.number % 3
         only = ~due.any().over("township") & (pl.col("place") == 1)
         visited = patients.filter(due | only).sort("township", "person")
-        for township, feed in VISIT_FEEDS.items():
-            mine = visited.filter(pl.col("township") == township)
-            if len(mine):
-                yield Export(feed.format("copd"), self._visit(random, scene, mine))
+        for feed, letter, mine in by_sender(visited, "township", "copd"):
+            yield Export(feed, self._visit(random, scene, mine, letter))
 
     def _visit(
-        self, random: np.random.Generator, scene: Scene, patients: pl.DataFrame
+        self, random: np.random.Generator, scene: Scene, patients: pl.DataFrame, letter: str
     ) -> pl.DataFrame:
         rates, month, size = self._copd, scene.month, len(patients)
         township = patients["township"]
@@ -77,7 +75,7 @@ class Domain:
         day = days(random, month.first, month.last, size)
         return patients.select(
             "person", township.alias("organization_id"),
-            serial(f"MZF{township[0][-1]}", month, size).alias("visit_id"),
+            serial(f"MZF{letter}", month, size).alias("visit_id"),
             day.alias("visited_date"),
             codes(random, rates["modes"], size).alias("visit_mode_code"),
             pl.Series("smoking_per_day", np.where(smoker, random.integers(5, 31, size), 0)),

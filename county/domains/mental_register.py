@@ -21,7 +21,7 @@ from county.domains.draws import (
     serial,
     settled,
 )
-from county.domains.tuberculosis import VISIT_FEEDS
+from county.domains.tuberculosis import by_sender
 from county.scene import Export, Scene
 
 
@@ -90,13 +90,11 @@ class MentalRegister:
         due = pl.col("person") % 3 == month.number % 3
         only = ~due.any().over(town) & (pl.int_range(pl.len()).over(town) == 0)
         visited = known.filter(due | only)
-        for township, feed in VISIT_FEEDS.items():
-            mine = visited.filter(pl.col(town) == township)
-            if len(mine):
-                yield Export(feed.format("mental_disorder"), self._visit(random, scene, mine))
+        for feed, letter, mine in by_sender(visited, town, "mental_disorder"):
+            yield Export(feed, self._visit(random, scene, mine, letter))
 
     def _visit(
-        self, random: np.random.Generator, scene: Scene, patients: pl.DataFrame
+        self, random: np.random.Generator, scene: Scene, patients: pl.DataFrame, letter: str
     ) -> pl.DataFrame:
         rates, month, size = self._rates, scene.month, len(patients)
         township = patients["managing_organization_id"]
@@ -114,7 +112,7 @@ class MentalRegister:
 
         return patients.select(
             "person", "record_id", township.alias("organization_id"),
-            serial(f"JSF{township[0][-1]}", month, size).alias("visit_id"),
+            serial(f"JSF{letter}", month, size).alias("visit_id"),
             day.alias("visited_date"),
             codes(random, rates["modes"], size).alias("visit_mode_code"),
             found.alias("is_found"),

@@ -24,12 +24,27 @@ from county.domains.draws import (
 from county.months import Month
 from county.scene import Document, Export, Scene
 
-VISIT_FEEDS = {
-    "653999T01": "township_a__public_health__{}",
-    "653999T02": "township_b__public_health__{}",
-    "653999T03": "consortium__primary_cloud__{}",
-}
-"""Who writes the follow-ups of a township centre: a pattern of feed names."""
+_OWN_SYSTEMS = {"653999T01": "township_a__public_health", "653999T02": "township_b__public_health"}
+_SHARED_SYSTEM = "consortium__primary_cloud"
+
+
+def by_sender(
+    visits: pl.DataFrame, township: str, subject: str
+) -> Iterator[tuple[str, str, pl.DataFrame]]:
+    """Follow-ups by who writes them: feed, a letter for its numbers, rows. Two centres have systems
+    of their own, the others share one.
+
+    Args:
+        township: Column with the township centre.
+        subject: Last part of the feed names.
+    """
+    systems = visits[township].replace_strict(
+        _OWN_SYSTEMS, default=_SHARED_SYSTEM, return_dtype=pl.String
+    )
+    for system, letter in (*zip(_OWN_SYSTEMS.values(), "AB", strict=True), (_SHARED_SYSTEM, "C")):
+        rows = visits.filter(systems == system)
+        if len(rows):
+            yield f"{system}__{subject}", letter, rows
 
 
 class Domain:
@@ -139,13 +154,11 @@ class Domain:
         treated = known.filter(pl.col("ends") >= month.first)
         idle = known.join(treated, on=town, how="anti").sort("ends", descending=True)
         treated = pl.concat([treated, idle.unique(town, keep="first", maintain_order=True)])
-        for township, feed in VISIT_FEEDS.items():
-            mine = treated.filter(pl.col(town) == township)
-            if len(mine):
-                yield Export(feed.format("tuberculosis"), self._visit(random, scene, mine))
+        for feed, letter, mine in by_sender(treated, town, "tuberculosis"):
+            yield Export(feed, self._visit(random, scene, mine, letter))
 
     def _visit(
-        self, random: np.random.Generator, scene: Scene, patients: pl.DataFrame
+        self, random: np.random.Generator, scene: Scene, patients: pl.DataFrame, letter: str
     ) -> pl.DataFrame:
         rates, month, size = self._rates, scene.month, len(patients)
         day = days(random, month.first + timedelta(days=21), month.last, size)
@@ -155,7 +168,7 @@ class Domain:
         township = patients["managing_organization_id"]
         return patients.select(
             "person", "case_id", township.alias("organization_id"),
-            serial(f"JHSF{township[0][-1]}", month, size).alias("visit_id"),
+            serial(f"JHSF{letter}", month, size).alias("visit_id"),
             day.alias("visited_date"),
             codes(random, rates["modes"], size).alias("visit_mode_code"),
             ((day.cast(pl.Date) - pl.col("treatment_started_date")).dt.total_days() // 30 + 1)
