@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ingestion.inspect import FileReport, inspect_paths
 
-CORPORA = ("hl7v2", "hl7v3-cn", "cda-cn", "cda-intl", "dicom", "synthetic", "excel-extract-templates")
+CORPORA = (
+    "hl7v2", "hl7v3-cn", "cda-cn", "cda-intl", "dicom", "synthetic", "excel-extract-templates",
+)  # fmt: skip
 FOLDER_DEPTH = 2
 HEADER = """# Conformance
 
