@@ -17,5 +17,14 @@ DOMAINS: tuple[str, ...] = (
     "tcm",
     "education",
     "internet_services",
+    "infectious",
+    "health_signals",
+    "tuberculosis",
+    "chronic_registers",
+    "occupational_school",
+    "environment",
+    "licences",
+    "tcm_clinics",
+    "returned_records",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""

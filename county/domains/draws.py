@@ -3,7 +3,7 @@
 Belongs here: chance over whole frames. Not here: rates (`<domain>.yml`) or what they mean.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 from zlib import crc32
 
@@ -14,8 +14,6 @@ from county.months import Month
 from county.scene import Scene
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
-
-ADULT_AGE = 18
 
 
 def lot(people: pl.DataFrame, salt: str, seed: int) -> Numbers:
@@ -30,7 +28,8 @@ def lot(people: pl.DataFrame, salt: str, seed: int) -> Numbers:
 def by_age(people: pl.DataFrame, bounds: list[int], values: list[float]) -> Numbers:
     """The value of each person's age group: `bounds` are the first ages of all groups but the
     first."""
-    return np.asarray(values)[np.digitize(people["age"].to_numpy(), bounds)]
+    found: Numbers = np.asarray(values)[np.digitize(people["age"].to_numpy(), bounds)]
+    return found
 
 
 def drawn(
@@ -86,6 +85,11 @@ def days(random: np.random.Generator, first: date, last: date, size: int) -> pl.
     return pl.Series(np.datetime64(first) + offsets.astype("timedelta64[D]"))
 
 
+def some_days(random: np.random.Generator, least: int, below: int, size: int) -> pl.Expr:
+    """A whole number of days for each row, as a duration to add or take away."""
+    return pl.duration(days=pl.lit(pl.Series(random.integers(least, below, size))))
+
+
 def moments(
     random: np.random.Generator, day: pl.Series, *, opens: int = 8, closes: int = 19
 ) -> pl.Series:
@@ -129,10 +133,6 @@ def doctors(random: np.random.Generator, scene: Scene, organization_id: pl.Serie
 def yearly(month: Month, weights: list[float]) -> float:
     """The month's weight out of twelve, one on average."""
     return weights[month.number - 1] * 12 / sum(weights)
-
-
-def noon(day: date) -> datetime:
-    return datetime.combine(day, time(12))
 
 
 def before(day: date, count: int) -> date:

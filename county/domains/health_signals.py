@@ -185,7 +185,7 @@ class Domain:
                 pl.lit(month.last).alias("counted_date"),
                 pl.Series("reserve_quantity", reserve.astype(np.int64)),
                 pl.Series("quantity", (reserve * filled).round().astype(np.int64)),
-                (pl.lit(month.last) + pl.duration(days=pl.Series(left.astype(np.int64))))
+                (pl.lit(month.last) + pl.duration(days=pl.lit(pl.Series(left.astype(np.int64)))))
                 .alias("expires_date"),
             ),
         )  # fmt: skip

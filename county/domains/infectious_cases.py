@@ -19,6 +19,7 @@ from county.domains.draws import (
     hours_later,
     moments,
     settled,
+    some_days,
     yearly,
 )
 from county.domains.outbreak import Outbreak
@@ -121,10 +122,10 @@ def _reported(
         .alias("own_visit")
     )
     reporter = codes(random, rates["reporters"], size)
-    sick_days = pl.Series(random.integers(0, 3, size))
+    sick_days = some_days(random, 0, 3, size)
     seen = seen.with_columns(
         pl.when("own_visit")
-        .then(pl.col("start").dt.date() - pl.duration(days=sick_days))
+        .then(pl.col("start").dt.date() - sick_days)
         .otherwise("onset_date")
         .alias("onset_date"),
         reporter.alias("reporter"),
@@ -136,7 +137,7 @@ def _reported(
         .otherwise("reporter")
         .alias("organization_id")
     )
-    waits = seen.select(pl.col("onset_date") + pl.duration(days=sick_days)).to_series()
+    waits = seen.select(pl.col("onset_date") + sick_days).to_series()
     seen = seen.with_columns(
         pl.when("own_visit")
         .then(hours_later(random, seen["start"], 0.1, 2))

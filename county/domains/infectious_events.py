@@ -18,6 +18,7 @@ from county.domains.draws import (
     hours_later,
     moments,
     serial,
+    some_days,
 )
 from county.domains.outbreak import Outbreak, planted_rows
 from county.domains.outbreak import rates as outbreak_rates
@@ -48,7 +49,7 @@ def investigations(
     event = pl.lit(found.event_id if found else None, pl.String)
     place = pl.lit(found.school_name if found else None, pl.String)
     other = codes(random, {"家庭": 5, "集市": 2, "牧场": 1, "不详": 2}, size)
-    before_onset = pl.duration(days=pl.Series(random.integers(2, 8, size)))
+    before_onset = some_days(random, 2, 8, size)
     rows = chosen.select(
         "person", "report_id", "disease_name", "in_outbreak",
         serial("LD", scene.month, size).alias("investigation_id"),

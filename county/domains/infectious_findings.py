@@ -16,6 +16,7 @@ from county.domains.draws import (
     hours_later,
     normal,
     serial,
+    some_days,
 )
 from county.domains.outbreak import Outbreak, planted_rows
 from county.domains.outbreak import rates as outbreak_rates
@@ -50,7 +51,7 @@ def syndromes(
     size = len(chosen)
     schools = pupils(scene, scene.seed).select("person", "school_id")
     homes = scene.people.select("person", pl.col("township").alias("township_code"))
-    sick = pl.duration(days=pl.Series(random.integers(0, 4, size)))
+    sick = some_days(random, 0, 4, size)
     seen = chosen.with_columns(
         (pl.col("start").dt.date() - sick).alias("onset_date"),
         chance(random, rates["severe"], size).alias("is_severe"),

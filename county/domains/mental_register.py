@@ -20,6 +20,7 @@ from county.domains.draws import (
     drawn,
     serial,
     settled,
+    some_days,
 )
 from county.domains.tuberculosis import by_sender
 from county.scene import Export, Scene
@@ -59,7 +60,7 @@ class MentalRegister:
         # Registered no earlier than at 18, some time after the first onset.
         adult = pl.col("birth").dt.offset_by("18y")
         registered = pl.max_horizontal("registered_date", adult)
-        seen = pl.duration(days=pl.Series(random.integers(20, 1500, size)))
+        seen = some_days(random, 20, 1500, size)
         onset = ((registered - pl.col("birth")).dt.total_days() // 365).clip(14, 60)
         return patients.select(
             "person", pl.col("township").alias("managing_organization_id"),
@@ -100,10 +101,9 @@ class MentalRegister:
         township = patients["managing_organization_id"]
         found = chance(random, rates["found"], size)
         risky = (patients["danger_grade_code"].cast(pl.Int64) >= 4).to_numpy()
-        result = codes(random, rates["result"], size)
-        result = (
-            pl.when(pl.Series(risky)).then(pl.lit("1")).otherwise(result)
-        )  # a danger grade of 3 or more is never called stable
+        # A danger grade of 3 or more is never called stable.
+        stable = codes(random, rates["result"], size)
+        result = pl.when(pl.Series(risky)).then(pl.lit("1")).otherwise(stable)
         incidents = random.poisson(np.where(risky, 0.8, 0.01))
         day = days(random, month.first, month.last, size)
 

@@ -20,6 +20,7 @@ from county.domains.draws import (
     drawn,
     serial,
     settled,
+    some_days,
 )
 from county.months import Month
 from county.scene import Document, Export, Scene
@@ -96,9 +97,9 @@ class Domain:
             pl.when(positive).then(pl.lit("1")).when(pulmonary).then(pl.lit("2"))
             .otherwise(pl.lit("3"))
         )  # fmt: skip
-        symptom = pl.duration(days=pl.Series(random.integers(10, 70, size)))
-        visit = pl.duration(days=pl.Series(random.integers(0, 9, size)))
-        start = pl.duration(days=pl.Series(random.integers(0, 3, size)))
+        symptom = some_days(random, 10, 70, size)
+        visit = some_days(random, 0, 9, size)
+        start = some_days(random, 0, 3, size)
         other = codes(random, {"4": 0.6, "5": 0.4}, size)
         return cases.select(
             "person",

@@ -21,6 +21,7 @@ from county.domains.draws import (
     normal,
     serial,
     settled,
+    some_days,
 )
 from county.scene import Export, Scene
 
@@ -64,7 +65,7 @@ class TumourRegister:
         )
         reporter = codes(random, rates["reporters"], size)
         stage = codes(random, rates["stages"], size)
-        visit = pl.duration(days=pl.Series(random.integers(1, 30, size)))
+        visit = some_days(random, 1, 30, size)
         reported = cases["diagnosed_date"].clip(month.first, month.last)
         spread = (stage == "5").to_numpy()
         return cases.select(
