@@ -13,6 +13,7 @@ REASONS: dict[str, str] = {
     "malformed_message": "HL7 消息结构错误",
     "missing_header": "HL7 消息缺少 MSH 段",
     "malformed_xml": "XML 结构错误",
+    "malformed_json": "JSON 结构错误",
     "forbidden_xml": "XML 含被禁止的实体或外部引用",
     "unsupported_document": "XML 不是可识别的医疗文档",
     "malformed_dicom": "DICOM 结构错误",

@@ -13,12 +13,13 @@ import polars as pl
 
 from ingestion.contract import FieldMap, Mapping, profile
 from ingestion.entity import entities
-from ingestion.formats import cda, dicom, hl7v2, hl7v3, tabular
+from ingestion.formats import cda, dicom, hl7v2, hl7v3, tabular, xml_table
 from ingestion.formats.cda_paths import DocumentReader
 from ingestion.formats.database import read_table, table_names
 from ingestion.formats.delimited import GridDefect
 from ingestion.formats.detect import detect
 from ingestion.formats.hl7v2_paths import compile_path
+from ingestion.formats.json_records import records
 from ingestion.formats.other import describe_json, describe_unknown, describe_xml, looks_like
 from ingestion.formats.source import FILE, ITEM, RECORD, Parsed, Problem, SourceFile
 from ingestion.formats.value_shape import impossible_times, not_numbers
@@ -27,6 +28,7 @@ MAX_FILE_BYTES = 1 << 30
 LOINC = "2.16.840.1.113883.6.1"
 NUMBERS = ("integer", "double", "money")
 TIMES = ("date", "timestamp")
+VENDOR_ROOT = "Document"
 
 Outcome = Literal["parsed", "partly", "refused"]
 Progress = Callable[[int, int], None]
@@ -102,10 +104,10 @@ def inspect_bytes(name: str, data: bytes) -> FileReport:
             return _report(file, "dicom", _read_dicom(file), profile("dicom", "image"))
         case "sqlite":
             return _database(file)
-        case "zip" | "ole" | "text":
+        case "zip" | "ole" | "dbf" | "text":
             return _table(file)
         case "json":
-            return _refused(name, *describe_json(data))
+            return _json(file)
         case _:
             return _refused(name, *describe_unknown(data, kind))
 
@@ -152,9 +154,31 @@ def _xml(file: SourceFile) -> FileReport:
         return _report(file, format_name, parsed, mapping, delivered=delivered)
     if format_name == "cda-vendor":
         mapping = profile("cda", "vendor")
-        parsed = cda.read([file], mapping, options={"root": "Document"})
+        parsed = cda.read([file], mapping, options={"root": VENDOR_ROOT})
         return _report(file, format_name, parsed, mapping)
+    if format_name == "xml" and (rows := _xml_rows(file)):
+        return FileReport(file.name, "xml_table", "parsed", rows)
     return _refused(file.name, format_name, "unsupported_document", reason)
+
+
+def _xml_rows(file: SourceFile) -> int:
+    """How many times the first repeated element stands in an XML that is no document."""
+    root, _ = xml_table.open_table(file.data, None)
+    row = None if root is None or root.tag == VENDOR_ROOT else xml_table.likely_row(root)
+    return 0 if root is None or row is None else len(list(root.iter(row)))
+
+
+def _json(file: SourceFile) -> FileReport:
+    format_name, code, detail = describe_json(file.data)
+    if format_name.startswith("fhir"):
+        return _refused(file.name, format_name, code, detail)
+    found = list(records(file.data, None))
+    problems = tuple(Problem(0, n, 0, *one) for n, one in found if isinstance(one, tuple))
+    good = len(found) - len(problems)
+    outcome: Outcome = "parsed" if not problems else "partly" if good else "refused"
+    format_name = "jsonlines" if good else "json"
+    total = max((number for number, _ in found), default=0)
+    return FileReport(file.name, format_name, outcome, total, {}, problems)
 
 
 def _cda_profile(reader: DocumentReader) -> str:
@@ -173,19 +197,19 @@ def _database(file: SourceFile) -> FileReport:
     names = table_names(file.data)
     if isinstance(names, tuple):
         return _refused(file.name, "sqlite", *names)
-    records, problems = 0, []
+    rows, problems = 0, []
     for name in names:
         found = read_table(file.data, {"table": name})
         if isinstance(found, tuple):
             problems.append(Problem(0, 0, 0, *found))
         else:
-            records += found.height
-    outcome: Outcome = "parsed" if not problems else "partly" if records else "refused"
-    return FileReport(file.name, "sqlite", outcome, records, {}, tuple(problems))
+            rows += found.height
+    outcome: Outcome = "parsed" if not problems else "partly" if rows else "refused"
+    return FileReport(file.name, "sqlite", outcome, rows, {}, tuple(problems))
 
 
 def _table(file: SourceFile) -> FileReport:
-    records, kept, problems, sheets = 0, 0, [], 0
+    found, kept, problems, sheets = 0, 0, [], 0
     for sheet in tabular.sheets(file.data, (), None, {}):
         if isinstance(sheet, GridDefect):
             problems.append(Problem(0, 0, 0, sheet.code, sheet.detail))
@@ -194,13 +218,13 @@ def _table(file: SourceFile) -> FileReport:
             problems.append(Problem(0, 0, 0, "unknown_format", "text without columns"))
             continue
         sheets += 1
-        problems += [Problem(0, records + b.row, 0, b.code, b.detail) for b in sheet.problems]
+        problems += [Problem(0, found + b.row, 0, b.code, b.detail) for b in sheet.problems]
         kept += sheet.rows.height
-        records += sheet.rows.height + len(sheet.problems)
+        found += sheet.rows.height + len(sheet.problems)
     if not problems:
-        return FileReport(file.name, "tabular", "parsed", records)
+        return FileReport(file.name, "tabular", "parsed", found)
     outcome: Outcome = "partly" if kept or sheets else "refused"
-    return FileReport(file.name, "tabular", outcome, records, {}, tuple(problems))
+    return FileReport(file.name, "tabular", outcome, found, {}, tuple(problems))
 
 
 def _report(

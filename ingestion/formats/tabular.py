@@ -1,7 +1,7 @@
-"""CSV, TSV, Excel and archives of them to source tables.
+"""CSV, TSV, Excel, DBF and archives of them to source tables.
 
 Belongs here: finding the header, the declared columns and the data rows. Not here: text tables
-themselves (`delimited.py`), workbooks and archives (`workbook.py`).
+themselves (`delimited.py`), workbooks and archives (`workbook.py`), DBF records (`dbf.py`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ingestion.contract import Mapping, RecordMap
+from ingestion.formats.dbf import DbfGrid, read_dbf
 from ingestion.formats.delimited import Grid, GridDefect, RowDefect, read_text
 from ingestion.formats.detect import detect
 from ingestion.formats.source import (
@@ -53,9 +54,10 @@ def read(
     """Read table files.
 
     Args:
-        files: CSV, TSV, XLSX, XLS or a ZIP of such files (one level).
+        files: CSV, TSV, XLSX, XLS, DBF or a ZIP of such files (one level). Rows of a DBF that are
+            marked as deleted are no rows; its memo columns are never read.
         mapping: Its sources are header names.
-        encoding: Codec of text tables, applied strictly; None accepts UTF-8 and GB 18030.
+        encoding: Codec of text tables and DBF, applied strictly; None accepts UTF-8 and GB 18030.
         options: `header_row` (from 1; else the row with most declared headers), `sheet`
             (name; else the first), `delimiter`, `max_bytes`.
 
@@ -111,8 +113,17 @@ def sheets(
         if kind in NOT_TABLES:
             yield GridDefect("wrong_format", f"{kind} where a table was expected")
             continue
+        grid: Grid | GridDefect
         if is_workbook(part, kind):
             grid = read_workbook(part, options.get("sheet"))
+        elif kind == "dbf":
+            grid = read_dbf(part, encoding)
+            memos = grid.memos if isinstance(grid, DbfGrid) else []
+            if wanted := [name for name in memos if name in declared or not declared]:
+                detail = f"memo columns are not read: {'、'.join(wanted[:10])}"
+                yield GridDefect("wrong_format", detail)
+                if declared:
+                    continue
         else:
             mark = options.get("delimiter")
             grid = read_text(part, encoding, str(mark) if mark else None)

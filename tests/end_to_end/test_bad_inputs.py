@@ -39,9 +39,19 @@ FEEDS = {
     "dicom": "county_hospital__pacs__images",
     "tabular": VISITS,
     "database": "tcm_hospital__his__front_pages",
+    "jsonlines": VISITS,
+    "xml_table": VISITS,
 }
+AS_VISITS = ("tabular", "jsonlines", "xml_table")
 MUST_BE_PROVEN = {
-    "truncated": ["truncated_frame.hl7", "truncated.xml", "truncated.dcm", "truncated.sqlite"],
+    "truncated": [
+        "truncated_frame.hl7",
+        "truncated.xml",
+        "truncated.dcm",
+        "truncated.sqlite",
+        "truncated_line.jsonl",
+        "truncated_rows.xml",
+    ],
     "empty": ["empty.hl7", "empty.csv"],
     "wrong encoding": ["wrong_encoding.hl7", "wrong_encoding.csv", "wrong_encoding.xml"],
     "wrong type": ["wrong_type.hl7", "wrong_type.csv", "wrong_type.xml"],
@@ -58,12 +68,14 @@ MAX_MEGABYTES = 800  # 100 of them are the file itself, some 180 the interpreter
 def contract_for(kind: str) -> Contract:
     """The feed's own contract; the one for tables asks only for what the broken tables have."""
     contract = CONTRACTS[FEEDS[kind]]
-    if kind != "tabular":
+    if kind not in AS_VISITS:
         return contract
     wanted = ("encounter_id", "encounter_class_code", "started_at")
     return contract.model_copy(
         update={
+            "format": kind,
             "encoding": "utf-8",
+            "options": bad_samples.OPTIONS.get(kind, {}),
             "fields": {name: contract.fields[name] for name in wanted},
             "person": {"person_name": contract.person["person_name"]},
             "location": contract.location.model_copy(update={"pattern": "township_a_visits/*"}),
@@ -73,6 +85,8 @@ def contract_for(kind: str) -> Contract:
 
 @cache
 def good_content(kind: str) -> bytes:
+    if kind in bad_samples.GOOD:
+        return bad_samples.GOOD[kind]()
     (path,) = SAMPLES.glob(f"{FEEDS[kind]}.*")
     data = path.read_bytes()
     return data.decode("gb18030").encode() if kind == "tabular" else data

@@ -85,6 +85,29 @@ def _sqlite() -> bytes:
     return data
 
 
+JSON_ROW = '{"就诊流水号":"V%s","就诊类型":"门诊","就诊时间":"2026-03-01 08:30:00","姓名":"张三"}\n'
+
+
+def _json(*lines: str) -> bytes:
+    return "".join(lines).encode()
+
+
+def _xml_rows(body: str, prologue: str = "") -> bytes:
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{prologue}<表>{body}</表>'.encode()
+
+
+XML_ROW = (
+    "<行><就诊流水号>V%s</就诊流水号><就诊类型>门诊</就诊类型>"
+    "<就诊时间>2026-03-01 08:30:00</就诊时间><姓名>张三</姓名></行>"
+)
+GOOD = {
+    "jsonlines": lambda: _json(JSON_ROW % 91, JSON_ROW % 92),
+    "xml_table": lambda: _xml_rows(XML_ROW % 91 + XML_ROW % 92),
+}
+"""A whole file for formats whose broken samples are read as visits."""
+OPTIONS: dict[str, dict[str, str | int | bool]] = {"xml_table": {"row": "行"}}
+
+
 SMALL: dict[str, Callable[[], bytes]] = {
     "empty.hl7": lambda: b"",
     "no_msh.hl7": lambda: _hl7().split(b"\r", 1)[1],
@@ -117,6 +140,30 @@ SMALL: dict[str, Callable[[], bytes]] = {
     "wrong_type.xml": lambda: "<通知><标题>停电</标题></通知>".encode(),
     "truncated.dcm": lambda: _dicom()[:-100],
     "garbage.dcm": lambda: b"\0" * 128 + b"DICM" + b"?" * 64,
+    "truncated_line.jsonl": lambda: _json(JSON_ROW % 1, JSON_ROW % 2)[:-30],
+    "not_a_number.jsonl": lambda: _json(JSON_ROW % 1, '{"就诊流水号":NaN}\n', JSON_ROW % 2),
+    "not_an_object.jsonl": lambda: _json(JSON_ROW % 1, "[1]\n", JSON_ROW % 2),
+    "half_a_surrogate.jsonl": lambda: _json(JSON_ROW % 1, '{"姓名":"\\ud800"}\n'),
+    "impossible_date.jsonl": lambda: _json((JSON_ROW % 1).replace("03-01", "02-30")),
+    "unknown_code.jsonl": lambda: _json((JSON_ROW % 1).replace("门诊", "家庭病床")),
+    "duplicate_line.jsonl": lambda: _json(JSON_ROW % 1, JSON_ROW % 1),
+    "wrong_encoding.jsonl": lambda: _json(JSON_ROW % 1).decode().encode("gb18030"),
+    "wrong_encoding_line.jsonl": lambda: (
+        _json(JSON_ROW % 1) + (JSON_ROW % 2).encode("gb18030") + _json(JSON_ROW % 3)
+    ),
+    "nested_too_deep.jsonl": lambda: b'{"a":' * 2_000 + b"1" + b"}" * 2_000,
+    "truncated_array.jsonl": lambda: b"[" + _json(JSON_ROW % 1).strip() + b",",
+    "truncated_rows.xml": lambda: _xml_rows((XML_ROW % 1) * 2)[:-20],
+    "entity_bomb_rows.xml": lambda: _xml_rows(
+        "<行>&b;</行>", '<!DOCTYPE a [<!ENTITY a "张三"><!ENTITY b "&a;&a;&a;&a;">]>\n'
+    ),
+    "wrong_encoding_rows.xml": lambda: _xml_rows(XML_ROW % 1).decode().encode("gb18030"),
+    "no_rows.xml": lambda: _xml_rows("<记录/>"),
+    "wrong_type.jsonl": lambda: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
+    "empty.jsonl": lambda: b"\xef\xbb\xbf\r\n",
+    "impossible_date_rows.xml": lambda: _xml_rows((XML_ROW % 1).replace("03-01", "02-30")),
+    "duplicate_rows.xml": lambda: _xml_rows((XML_ROW % 1) * 2),
+    "wrong_type_rows.xml": lambda: _csv(ROW, encoding="utf-16"),
     "garbage.sqlite": lambda: b"SQLite format 3\0" + b"?" * 500,
     "truncated.sqlite": lambda: _sqlite()[:5000],
 }
@@ -130,6 +177,10 @@ def _long_line_hl7() -> bytes:
     return _hl7() + b"OBX|1|ED|x||" + b"A" * (100 * MEBIBYTE)
 
 
+def _long_line_json() -> bytes:
+    return _json(JSON_ROW % 1) + b'{"a":"' + b"9" * (100 * MEBIBYTE) + b'"}\n' + _json(JSON_ROW % 2)
+
+
 def _zip_bomb() -> bytes:
     return _archive(a_csv=b"0" * (200 * MEBIBYTE))
 
@@ -137,6 +188,7 @@ def _zip_bomb() -> bytes:
 BIG: dict[str, Callable[[], bytes]] = {
     "long_line.csv": _long_line_csv,
     "long_line.hl7": _long_line_hl7,
+    "long_line.jsonl": _long_line_json,
     "zip_bomb.zip": _zip_bomb,
 }
 

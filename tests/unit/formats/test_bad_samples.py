@@ -37,6 +37,8 @@ MAPPINGS = {
     "dicom": (profile("dicom", "image"), "imaging_instance"),
     "tabular": (VISITS, "encounter"),
     "database": (VISITS, "encounter"),
+    "jsonlines": (VISITS, "encounter"),
+    "xml_table": (VISITS, "encounter"),
 }
 
 
@@ -58,7 +60,8 @@ def test_a_broken_file_names_its_reason_and_keeps_the_rest(name: str) -> None:
     module = import_module(f"ingestion.formats.{wanted['format']}")
     mapping, entity = MAPPINGS[wanted["format"]]
     file = SourceFile(name, bad_samples.content(name))
-    parsed = module.read([file], mapping, encoding="utf-8", options={})
+    options = bad_samples.OPTIONS.get(wanted["format"], {})
+    parsed = module.read([file], mapping, encoding="utf-8", options=options)
     if wanted.get("stage") == "conform":
         assert not parsed.problems, "reads well; conforming refuses it"
         return
@@ -74,5 +77,8 @@ def test_inspecting_a_broken_file_never_crashes(name: str) -> None:
         assert all(problem.code in REASONS for problem in report.problems)
 
 
-UNTOLD = {"wrong_encoding.csv", "missing_column.csv", "wrong_type.csv"}
+UNTOLD = {
+    "wrong_encoding.csv", "missing_column.csv", "wrong_type.csv", "wrong_encoding.jsonl",
+    "wrong_type_rows.xml",
+}  # fmt: skip
 """Wrong only against a contract: as files of their own they are fine."""

@@ -21,6 +21,8 @@ CASES = {
     "dicom": ("truncated.dcm", profile("dicom", "image")),
     "tabular": ("broken_quote.csv", TABLE),
     "database": ("truncated.sqlite", TABLE),
+    "jsonlines": ("wrong_encoding_line.jsonl", TABLE),
+    "xml_table": ("duplicate_rows.xml", TABLE),
 }
 ROUNDS = 60
 SEED = 7
@@ -50,7 +52,8 @@ def test_damaged_bytes_never_raise(name: str) -> None:
     random = Random(SEED)
     for _ in range(ROUNDS):
         data = damaged(bad_samples.content(sample), random)
-        parsed = module.read([SourceFile("f", data)], mapping, encoding=None, options={})
+        options = bad_samples.OPTIONS.get(name, {})
+        parsed = module.read([SourceFile("f", data)], mapping, encoding=None, options=options)
         assert len(parsed.records) == 1
         inspect_bytes("f", data)
 
@@ -59,10 +62,21 @@ def test_damaged_bytes_never_raise(name: str) -> None:
 def test_any_bytes_never_raise(name: str) -> None:
     module = import_module(f"ingestion.formats.{name}")
     random = Random(SEED)
-    marks = [b"", b"MSH|", b"\0" * 128 + b"DICM", b"SQLite format 3\0", b"PK\x03\x04", b"<a"]
+    marks = [
+        b"",
+        b"{",
+        b"[{",
+        b"\x03\x7e\x01\x01",
+        b"MSH|",
+        b"\0" * 128 + b"DICM",
+        b"SQLite format 3\0",
+        b"PK\x03\x04",
+        b"<a",
+    ]
     files = [
         SourceFile(str(n), random.choice(marks) + random.randbytes(random.randrange(400)))
         for n in range(ROUNDS)
     ]
-    parsed = module.read(files, CASES[name][1], encoding=None, options={})
+    options = bad_samples.OPTIONS.get(name, {})
+    parsed = module.read(files, CASES[name][1], encoding=None, options=options)
     assert len(parsed.records) == len(files)
