@@ -5,7 +5,7 @@ Not here: broken inputs (`tests/samples/bad/`), which are kept by hand.
 """
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,10 +13,12 @@ import polars as pl
 
 from county.build import build_county
 from county.systems.cda import FRONT_PAGE
-from ingestion.contract import load_contracts
+from ingestion.contract import Contract, load_contracts
 
 SAMPLES = Path(__file__).parent.parent / "tests" / "samples"
-RESIDENTS, MONTHS, SEED = 200, 1, 7
+RESIDENTS, SEED = 200, 7
+MONTHS = (1, 4)
+"""A busy feed whose only file holds a fault finds a clean one in a longer county."""
 
 
 def write_samples(folder: Path, feeds: Collection[str] = ()) -> list[Path]:
@@ -28,35 +30,43 @@ def write_samples(folder: Path, feeds: Collection[str] = ()) -> list[Path]:
     Raises:
         ValueError: feeds have no clean file; the others are written.
     """
-    written, without = [], []
-    with TemporaryDirectory() as scratch:
-        out = Path(scratch) / "county"
-        build_county(RESIDENTS, MONTHS, SEED, out)
-        faults = pl.read_parquet(out / "answer_key" / "faults.parquet")
-        unclean = (pl.col("outcome") == "quarantined") | (pl.col("kind") == "duplicate_file")
-        broken = set(faults.filter(unclean)["file"])
-        for feed, contract in load_contracts().items():
-            if feeds and feed not in feeds:
-                continue
-            files = [
-                path
-                for path in (out / "inbox").glob(contract.location.pattern)
-                if path.relative_to(out / "inbox").as_posix() not in broken
-            ]
-            if feed == "county_hospital__emr__documents":
-                code = f'code="{FRONT_PAGE.code}"'.encode()
-                files = [path for path in files if code in path.read_bytes()]
-            if not files:
-                without.append(feed)
-                continue
+    contracts = load_contracts()
+    wanted = [feed for feed in contracts if not feeds or feed in feeds]
+    written: list[Path] = []
+    for months in MONTHS:
+        with TemporaryDirectory() as scratch:
+            out = Path(scratch) / "county"
+            build_county(RESIDENTS, months, SEED, out)
+            found = _clean_files(out, [contracts[feed] for feed in wanted])
+            for feed, source in found.items():
+                target = folder / f"{feed}{source.suffix}"
+                target.write_bytes(source.read_bytes())
+                written.append(target)
+        wanted = [feed for feed in wanted if feed not in found]
+        if not wanted:
+            return written
+    raise ValueError(f"no clean file of {wanted}")
+
+
+def _clean_files(out: Path, contracts: Iterable[Contract]) -> dict[str, Path]:
+    """The file to keep of each feed that has a clean one in this county."""
+    faults = pl.read_parquet(out / "answer_key" / "faults.parquet")
+    unclean = (pl.col("outcome") == "quarantined") | (pl.col("kind") == "duplicate_file")
+    broken = set(faults.filter(unclean)["file"])
+    found: dict[str, Path] = {}
+    for contract in contracts:
+        files = [
+            path
+            for path in (out / "inbox").glob(contract.location.pattern)
+            if path.relative_to(out / "inbox").as_posix() not in broken
+        ]
+        if contract.feed == "county_hospital__emr__documents":
+            code = f'code="{FRONT_PAGE.code}"'.encode()
+            files = [path for path in files if code in path.read_bytes()]
+        if files:
             choose = max if contract.format == "hl7v2" else min  # a day with several messages
-            source = choose(files, key=lambda path: (path.stat().st_size, path.name))
-            target = folder / f"{feed}{source.suffix}"
-            target.write_bytes(source.read_bytes())
-            written.append(target)
-    if without:
-        raise ValueError(f"no clean file of {without}")
-    return written
+            found[contract.feed] = choose(files, key=lambda path: (path.stat().st_size, path.name))
+    return found
 
 
 if __name__ == "__main__":

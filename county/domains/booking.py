@@ -163,7 +163,9 @@ class Domain:
         )  # fmt: skip
         doctors = in_service(scene, ["11"]).select("staff_id", "organization_id", "department_name")
         working = pl.DataFrame({"day": [d for d in scene.month.days if d.weekday() < 5]})
-        idle = doctors.join(working, how="cross").with_columns(
+        turn = (pl.col("staff_id").str.slice(-4).cast(pl.Int64) + pl.col("day").dt.weekday()) % 5
+        idle = doctors.join(working, how="cross").filter(turn < self._rates["mornings_per_week"])
+        idle = idle.with_columns(
             pl.col("day").cast(pl.Datetime("us")).dt.offset_by("9h").alias("appointment_at")
         )
         idle = idle.with_columns(
