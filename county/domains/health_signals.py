@@ -125,7 +125,9 @@ class Domain:
             left, rest = left - part, rest - rates["symptoms"][symptom]
         rows = rows.with_columns(**{name: pl.Series(values) for name, values in counts.items()})
         rows = self._with_outbreak(rows, found)
-        rows = rows.with_columns(
+        # The lowest grade reports every day, so that silence is not health; the others when needed.
+        lowest = pl.col("grade") == pl.col("grade").min().over("school_id")
+        rows = rows.filter(lowest | (pl.col("absent_count") > 0)).with_columns(
             pl.concat_str(pl.lit("QQ"), "school_id", pl.lit("N"), "grade",
                           pl.col("absence_date").dt.strftime("%Y%m%d")).alias("absence_id"),
             pl.col("school_kind").alias("school_kind_code"),
