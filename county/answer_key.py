@@ -91,18 +91,21 @@ class AnswerKey:
         self._chronic(visits, care.month)
 
     def _outpatient(self, care: CareMonth, label: str) -> None:
-        for visit in care.visits:
-            if visit.cancelled:
-                continue
-            code = visit.organization_id
-            self.measures["outpatient_visits", code, label] += 1
+        kept = care.outpatient.filter(pl.col("cancelled").is_null())
+        has_fee = pl.col("fee_fen").is_not_null()
+        for code, count, tcm, with_fee, fee in (
+            kept.group_by("organization_id")
+            .agg(
+                pl.len(), pl.col("is_tcm").sum(), has_fee.sum().alias("n"), pl.col("fee_fen").sum()
+            )
+            .iter_rows()
+        ):
+            self.measures["outpatient_visits", code, label] += count
             if BY_ID[code].is_primary_care:
-                self.measures["primary_outpatient_visits", code, label] += 1
-            if visit.is_tcm:
-                self.measures["tcm_outpatient_visits", code, label] += 1
-            if visit.fee is not None:
-                self.measures["outpatient_visits_with_fee", code, label] += 1
-                self.measures["outpatient_fee_yuan", code, label] += visit.fee
+                self.measures["primary_outpatient_visits", code, label] += count
+            self.measures["tcm_outpatient_visits", code, label] += tcm
+            self.measures["outpatient_visits_with_fee", code, label] += with_fee
+            self.measures["outpatient_fee_yuan", code, label] += fee
 
     def _inpatient(self, care: CareMonth, label: str) -> None:
         for stay in care.admitted:

@@ -125,7 +125,8 @@ class _Run:
     def month(self, month: Month) -> None:
         born = self._population.births(month)
         dead = self._population.deaths(month)
-        care = self._services.month(month)
+        people = self._stage.people(month, dead)
+        care = self._services.month(month, people)
         follow_ups = self._chronic.month(month)
         settlements = self._fund.month(care)
         hospital = [v for v in care.visits if v.organization_id in HOSPITALS]
@@ -137,7 +138,7 @@ class _Run:
         self._hl7.write(care, reports)
         self._documents.hospital(care)
         self._dicom.write(examinations)
-        scene = self._stage.scene(month, care, born)
+        scene = self._stage.scene(month, people, care, born)
         exports = self._exports
         for export in (*exports.primary_care(scene), *exports.prescriptions(scene)):
             self._send(export, month)

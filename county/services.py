@@ -1,7 +1,7 @@
-"""Care that happens: outpatient visits, inpatient stays in real beds, staff who give it.
+"""Care that happens: inpatient stays in real beds, staff who give it, visits of the hospitals.
 
-Belongs here: the true events. Not here: what a member system writes about them (`systems/`), what
-they cost the fund (`insurance.py`).
+Belongs here: the true events. Not here: drawing of visits (`outpatient.py`), what a member system
+writes about them (`systems/`), what they cost the fund (`insurance.py`).
 """
 
 from dataclasses import dataclass, field
@@ -10,8 +10,9 @@ from itertools import accumulate
 from random import Random
 
 import numpy as np
+import polars as pl
 
-from county.illness import COMMON, DIABETES, HYPERTENSION, OPERATIONS, SERIOUS, Diagnosis
+from county.illness import DIABETES, HYPERTENSION, OPERATIONS, SERIOUS, Diagnosis
 from county.months import Month
 from county.organizations import (
     BY_ID,
@@ -20,13 +21,13 @@ from county.organizations import (
     Department,
     departments_of,
     rate_of,
-    township_of,
 )
+from county.outpatient import Outpatient
 from county.parameters import parameters
 from county.people import Person
 
 _WITH_STAFF = ("hospital", "township", "village", "professional")
-OUTPATIENT, EMERGENCY, INPATIENT = "1", "2", "3"
+INPATIENT = "3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,11 @@ def make_staff(people: list[Person], residents: int, seed: int) -> dict[str, lis
 
 @dataclass(slots=True)
 class CareMonth:
-    """Everything that happened in one month."""
+    """Everything that happened in one month. `outpatient` has every visit, cancelled ones too;
+    `visits` are those of the hospitals, as events."""
 
     month: Month
+    outpatient: pl.DataFrame = field(default_factory=pl.DataFrame)
     visits: list[Encounter] = field(default_factory=list)
     admitted: list[Encounter] = field(default_factory=list)
     discharged: list[Encounter] = field(default_factory=list)
@@ -151,16 +154,18 @@ class Services:
             for department in departments_of(code):
                 own = [d for d in doctors if d.department == department.name]
                 self._doctors[code, department.name] = own or doctors
-        self._common = [d for d, _ in COMMON]
-        self._common_weights = list(accumulate(w for _, w in COMMON))
+        self._by_id = {m.staff_id: m for members in staff.values() for m in members}
+        names = {place: [d.staff_id for d in own] for place, own in self._doctors.items()}
+        self._outpatient = Outpatient(names, seed)
         self._serious_weights = list(accumulate(w for _, w, _ in SERIOUS))
 
-    def month(self, month: Month) -> CareMonth:
+    def month(self, month: Month, people: pl.DataFrame) -> CareMonth:
+        """The month's care of the people of `Scene.people`."""
         care = CareMonth(month)
         for stay in self._open:
             self._shorten_at_death(stay)
         for code in self._beds:
-            care.admitted += self._admissions(code, month)
+            care.admitted += self._admissions(code, month, people)
         care.admitted.sort(key=lambda e: (e.start, e.encounter_id))
         care.cancelled_stays = [e for e in care.admitted if e.cancelled]
         care.present = self._open + [e for e in care.admitted if not e.cancelled]
@@ -168,7 +173,9 @@ class Services:
         care.discharged = [e for e in care.present if e.end and e.end.date() <= last]
         care.discharged.sort(key=lambda e: (e.end, e.encounter_id))
         self._open = [e for e in care.present if not (e.end and e.end.date() <= last)]
-        care.visits = self._visits(month)
+        care.outpatient = self._outpatient.month(month, people, self._sequence + 1)
+        self._sequence += len(care.outpatient)
+        care.visits = self._hospital_visits(care.outpatient)
         return care
 
     def _next_id(self, organization_id: str, letter: str, day: date) -> str:
@@ -183,7 +190,7 @@ class Services:
 
     # inpatient care ---------------------------------------------------------------------------
 
-    def _admissions(self, code: str, month: Month) -> list[Encounter]:
+    def _admissions(self, code: str, month: Month, people: pl.DataFrame) -> list[Encounter]:
         random, rates = self._random, parameters()["services"]
         beds = self._beds[code]
         mean = rate_of(rates["stay_days_mean"], code) or 0.0
@@ -199,7 +206,7 @@ class Services:
             day = random.choice(month.days)
             at = time(random.randrange(8, 22), random.randrange(60))
             moments.append(datetime.combine(day, at))
-        patients = self._inpatients(code, month, len(moments))
+        patients = self._inpatients(code, month, people, len(moments))
         admitted = []
         for moment, person in zip(sorted(moments), patients, strict=True):
             bed, start = self._find_bed(beds, moment)
@@ -219,18 +226,18 @@ class Services:
             admitted.append(stay)
         return admitted
 
-    def _inpatients(self, code: str, month: Month, count: int) -> list[Person]:
-        first = month.first
-        own = [
-            p for p in self._people
-            if p.died is None or p.died.date() >= first
-            if p.birth <= first
-            if code in HOSPITALS or township_of(p.organization_id) == code
-        ]  # fmt: skip
-        weights = [
-            0.4 + (p.age_on(first) / 40) ** 2 + 1.5 * (p.hypertension + p.diabetes) for p in own
-        ]
-        return self._random.choices(own, weights, k=count)
+    def _inpatients(
+        self, code: str, month: Month, people: pl.DataFrame, count: int
+    ) -> list[Person]:
+        """Who comes: older and chronic people more often; a centre's patients live in its town."""
+        own = people.filter(pl.col("birth") <= month.first)
+        if code not in HOSPITALS:
+            own = own.filter(pl.col("township") == code)
+        age = own["age"].to_numpy()
+        chronic = (own["hypertension"].cast(pl.Int8) + own["diabetes"].cast(pl.Int8)).to_numpy()
+        weights = np.cumsum(0.4 + (age / 40) ** 2 + 1.5 * chronic)
+        chosen = np.searchsorted(weights, self._numbers.random(count) * weights[-1], side="right")
+        return [self._people[number - 1] for number in own["person"].to_numpy()[chosen]]
 
     @staticmethod
     def _find_bed(beds: list[Bed], moment: datetime) -> tuple[Bed | None, datetime]:
@@ -293,71 +300,24 @@ class Services:
 
     # outpatient care --------------------------------------------------------------------------
 
-    def _visits(self, month: Month) -> list[Encounter]:
-        random, rates = self._random, parameters()["services"]
-        intensity = np.array([_intensity(p, month.first) for p in self._people])
-        days = month.days
-        mean = rates["outpatient_visits_per_person_year"] / 12
-        expected = intensity * (mean * len(self._people) / intensity.sum())
-        found = []
-        for index in np.repeat(np.arange(len(expected)), self._numbers.poisson(expected)):
-            person = self._people[index]
-            day = random.choice(days)
-            if day.weekday() >= 5 and random.random() < 0.5:
-                day = random.choice(days)
-            moment = datetime.combine(day, time(random.randrange(9, 19), random.randrange(60)))
-            moment += timedelta(seconds=random.randrange(60))
-            if not person.alive_on(moment):
-                continue
-            found.append(self._visit(self._place(person), person, moment))
-        return sorted(found, key=lambda e: (e.start, e.encounter_id))
-
-    def _place(self, person: Person) -> str:
-        rates = parameters()["services"]
-        home = person.organization_id
-        in_village = BY_ID[home].level == "village"
-        shares = rates["places_village" if in_village else "places_town"]
-        return self._random.choices((home, township_of(home), *HOSPITALS), shares)[0]
-
-    def _visit(self, code: str, person: Person, moment: datetime) -> Encounter:
-        random, rates = self._random, parameters()["services"]
-        level, departments = BY_ID[code].level, departments_of(code)
-        emergency = level == "hospital" and random.random() < rates["emergency"]
-        tcm = random.random() < rates["tcm_share"][level]
-        choices = [d for d in departments if d.is_tcm == tcm] or list(departments)
-        if emergency:
-            choices = [d for d in departments if d.code == "2001"] or choices
-        elif code == "653999H01":
-            choices = [d for d in choices if d.code != "2001"]
-        department = random.choice(choices)
-        chronic = [d for d, has in ((HYPERTENSION, person.hypertension),
-                                    (DIABETES, person.diabetes)) if has]  # fmt: skip
-        first = random.choices(self._common, cum_weights=self._common_weights)[0]
-        if chronic and random.random() < 0.45:
-            first = random.choice(chronic)
-        fee_mean = rates["fee_mean_yuan"].get(code) or rates["fee_mean_yuan"][level]
-        fee: int | None = round(100 * fee_mean * random.lognormvariate(-0.18, 0.6))
-        if random.random() < rates["fee_missing"]:
-            fee = None
-        visit = Encounter(
-            self._next_id(code, "M", moment.date()), code, person,
-            EMERGENCY if emergency else OUTPATIENT, moment, None, department,
-            random.choice(self._doctors[code, department.name]),
-            (first,), fee, None if fee is None else round(fee * random.uniform(0.3, 0.7)),
-            BY_ID[code].is_tcm or department.is_tcm,
-        )  # fmt: skip
-        if level == "hospital":
-            if random.random() < rates["cancelled"]:
-                visit.cancelled = moment + timedelta(minutes=25)
-            elif random.random() < rates["updated"]:
-                visit.updated, visit.late_fee = True, fee is not None
-        return visit
-
-
-def _intensity(person: Person, day: date) -> float:
-    """How much outpatient care a person uses, relative to others; zero when not there."""
-    if person.birth > day or (person.died is not None and person.died.date() < day):
-        return 0.0
-    by_age: float = 0.7 + (person.age_on(day) / 45) ** 1.5
-    chronic = 0.8 * (person.hypertension + person.diabetes)
-    return (by_age + chronic) * (1.0 if person.is_permanent else 0.1)
+    def _hospital_visits(self, outpatient: pl.DataFrame) -> list[Encounter]:
+        """Visits of the hospitals as events, which their messages and documents are made of."""
+        rows = outpatient.filter(pl.col("organization_id").is_in(HOSPITALS))
+        departments = {
+            (code, d.code): d for code in HOSPITALS for d in departments_of(code)
+        }  # fmt: skip
+        return [
+            Encounter(
+                number, code, self._people[person - 1], patient_class, start, None,
+                departments[code, department], self._by_id[staff], (Diagnosis(icd, name),), fee,
+                drug_fee, is_tcm, cancelled=cancelled, updated=updated, late_fee=late_fee,
+            )
+            for (
+                number, code, person, patient_class, start, department, staff, icd, name, fee,
+                drug_fee, is_tcm, cancelled, updated, late_fee,
+            ) in rows.select(
+                "encounter_id", "organization_id", "person", "patient_class", "start",
+                "department_code", "staff_id", "diagnosis_code", "diagnosis_name", "fee_fen",
+                "drug_fee_fen", "is_tcm", "cancelled", "updated", "late_fee",
+            ).iter_rows()
+        ]  # fmt: skip

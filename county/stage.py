@@ -28,17 +28,36 @@ class Stage:
         self._identities = identities
         self._organizations = organization_frame()
         self._staff = staff_frame(staff)
+        self._everyone = person_frame(people)
+
+    def people(self, month: Month, dead: list[Person]) -> pl.DataFrame:
+        """Everyone who lives there at some time of the month.
+
+        Args:
+            dead: Who died in the month.
+        """
+        known = len(self._everyone)
+        self._everyone = pl.concat([self._everyone, person_frame(self._people[known:])])
+        if dead:
+            deaths = pl.DataFrame(
+                {"person": [p.number for p in dead], "died": [p.died for p in dead]},
+                schema={"person": pl.Int64, "died": pl.Datetime("us")},
+            )
+            self._everyone = self._everyone.update(deaths, on="person")
+        return living(self._everyone, month)
 
     def scene(
-        self, month: Month, care: CareMonth, born: list[tuple[Person, Person, datetime]]
-    ) -> Scene:
+        self, month: Month, people: pl.DataFrame, care: CareMonth,
+        born: list[tuple[Person, Person, datetime]],
+    ) -> Scene:  # fmt: skip
         """The scene of a month whose births, deaths and care have happened."""
-        visits = [visit for visit in care.visits if not visit.cancelled]
         return Scene(
             month=month,
             seed=self._seed,
-            people=people_frame(self._people, month),
-            visits=visit_frame(visits),
+            people=people,
+            visits=care.outpatient.filter(pl.col("cancelled").is_null()).drop(
+                "cancelled", "updated", "late_fee"
+            ),
             stays=stay_frame(care.present, month),
             births=pl.DataFrame(
                 [(c.number, m.number, at, c.organization_id) for c, m, at in born],
@@ -59,33 +78,39 @@ def organization_frame() -> pl.DataFrame:
     )
 
 
-def people_frame(everyone: list[Person], month: Month) -> pl.DataFrame:
-    """One row per person who lives there at some time of the month."""
-    people = [
-        p for p in everyone
-        if p.birth <= month.last and (p.died is None or p.died.date() >= month.first)
-    ]  # fmt: skip
-    towns = {o: _township(o) for o in {p.organization_id for p in people}}
+def person_frame(people: list[Person]) -> pl.DataFrame:
+    """One row per person, without what depends on the month."""
+    towns = {o.organization_id: _township(o.organization_id) for o in ORGANIZATIONS}
     names = (
         "sex", "birth", "died", "ethnicity", "organization_id", "household_id", "relation",
         "marital", "is_permanent", "is_registered", "insurance_type", "hypertension", "diabetes",
     )  # fmt: skip
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "person": [p.number for p in people],
-            **{n: [getattr(p, n) for p in people] for n in names},
+            **{name: [getattr(p, name) for p in people] for name in names},
+            "township": [towns[p.organization_id] for p in people],
         },
-        schema_overrides={"died": pl.Datetime("us"), "insurance_type": pl.String},
-    )
+        schema={
+            "person": pl.Int64, **dict.fromkeys(names, pl.String), "township": pl.String,
+            "birth": pl.Date, "died": pl.Datetime("us"),
+            **dict.fromkeys(("is_permanent", "is_registered", "hypertension", "diabetes"),
+                            pl.Boolean),
+        },
+    )  # fmt: skip
+
+
+def living(everyone: pl.DataFrame, month: Month) -> pl.DataFrame:
+    """Those who live there at some time of the month, with their `age` on its first day."""
     first = pl.lit(month.first)
     birthday_passed = (pl.col("birth").dt.month() < first.dt.month()) | (
         (pl.col("birth").dt.month() == first.dt.month()) & (pl.col("birth").dt.day() <= 1)
     )
     age = first.dt.year() - pl.col("birth").dt.year() - (~birthday_passed).cast(pl.Int32)
-    return frame.with_columns(
-        age.clip(lower_bound=0).alias("age"),
-        pl.col("organization_id").replace_strict(towns, return_dtype=pl.String).alias("township"),
-    )
+    return everyone.filter(
+        pl.col("birth") <= month.last,
+        pl.col("died").is_null() | (pl.col("died").dt.date() >= month.first),
+    ).with_columns(age.clip(lower_bound=0).alias("age"))
 
 
 def _township(organization_id: str) -> str | None:
@@ -121,13 +146,6 @@ _TYPES: dict[str, type[pl.DataType]] = {
     "diagnosis_name": pl.String, "fee_fen": pl.Int64, "drug_fee_fen": pl.Int64,
     "is_tcm": pl.Boolean,
 }  # fmt: skip
-
-
-def visit_frame(visits: list[Encounter]) -> pl.DataFrame:
-    """One row per visit, in order of start."""
-    return pl.DataFrame(
-        _care(visits), schema_overrides={**_TYPES, "start": pl.Datetime("us")}
-    )  # fmt: skip
 
 
 def stay_frame(present: list[Encounter], month: Month) -> pl.DataFrame:
