@@ -17,11 +17,11 @@ from county.domains.waiting import Waiting
 from county.scene import Export, Scene
 from county.systems.drugs import CHINESE, WESTERN
 
-_FEEDS = {
-    "county_hospital__his__dispensing": ("653999H01",),
-    "township_a__his__dispensing": ("653999T01",),
-    "township_b__his__dispensing": ("653999T02",),
-    "consortium__primary_cloud__dispensing": ("653999T03", "653999V07", "653999V08"),
+_CLOUD = "consortium__primary_cloud__dispensing"
+_OWN_SYSTEM = {
+    "county_hospital__his__dispensing": "653999H01",
+    "township_a__his__dispensing": "653999T01",
+    "township_b__his__dispensing": "653999T02",
 }
 _STEP = 5  # has no common divisor with the number of drugs, so the lines of one row differ
 
@@ -52,8 +52,11 @@ class Domain:
 
     def month(self, scene: Scene) -> Iterator[Export]:
         random = scene.random("pharmacy")
-        for feed, organizations in _FEEDS.items():
-            visits = scene.visits.filter(pl.col("organization_id").is_in(organizations))
+        organization, town = pl.col("organization_id"), pl.col("township")
+        shared = town.is_not_null() & ~town.is_in(list(_OWN_SYSTEM.values()))
+        served = {feed: organization == code for feed, code in _OWN_SYSTEM.items()}
+        for feed, here in {**served, _CLOUD: shared}.items():
+            visits = scene.visits.filter(here)
             lines = self._lines(visits, random)
             yield Export(feed, self._waiting.due(feed, lines, "dispensed_at", scene.month))
         yield from reviews(scene, self._drugs, self._rates["review"])
