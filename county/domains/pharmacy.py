@@ -18,6 +18,8 @@ from county.scene import Export, Scene
 from county.systems.drugs import CHINESE, WESTERN
 
 _CLOUD = "consortium__primary_cloud__dispensing"
+_ROOMS = "village_rooms__his__dispensing"
+_ROOM_TOWNS = ["653999T01", "653999T02"]
 _OWN_SYSTEM = {
     "county_hospital__his__dispensing": "653999H01",
     "township_a__his__dispensing": "653999T01",
@@ -55,7 +57,8 @@ class Domain:
         organization, town = pl.col("organization_id"), pl.col("township")
         shared = town.is_not_null() & ~town.is_in(list(_OWN_SYSTEM.values()))
         served = {feed: organization == code for feed, code in _OWN_SYSTEM.items()}
-        for feed, here in {**served, _CLOUD: shared}.items():
+        rooms = town.is_in(_ROOM_TOWNS) & (organization != town)
+        for feed, here in {**served, _ROOMS: rooms, _CLOUD: shared}.items():
             visits = scene.visits.filter(here)
             lines = self._lines(visits, random)
             yield Export(feed, self._waiting.due(feed, lines, "dispensed_at", scene.month))
