@@ -16,6 +16,7 @@ COMPACT_FORMATS = frozenset({"hl7v2", "hl7v3", "cda", "dicom"})
 
 _PARTIAL = r"\d{6}(?:\d{2}){0,4}"
 _WHOLE = r"\d{8}(?:\d{4}(?:\d{2})?)?"
+_ZONED = r"^(.*\d:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})$"
 _BEGIN = "00000001000000"  # what a partial time leaves out: first day, midnight
 
 
@@ -78,11 +79,18 @@ def _compact(raw: pl.Expr, shape: str = _PARTIAL) -> pl.Expr:
 
 
 def _iso(raw: pl.Expr) -> pl.Expr:
-    """2026-01-31, 2026/1/31 or 20260131, with or without a time of day."""
-    text = raw.str.replace_all("/", "-", literal=True).str.replace("T", " ", literal=True)
-    return pl.coalesce(
+    """2026-01-31, 2026/1/31 or 20260131, with or without a time of day; a time with an offset
+    (`Z`, `+08:00`) is turned to Asia/Shanghai."""
+    given = raw.str.replace_all("/", "-", literal=True).str.replace("T", " ", literal=True)
+    text, offset = pl.coalesce(given.str.extract(_ZONED, 1), given), given.str.extract(_ZONED, 2)
+    local = pl.coalesce(
         text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us"),
         text.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_unit="us"),
         text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
         _compact(raw, _WHOLE),
     )
+    hours, rest = offset.str.extract(r"(\d{2}):?\d{2}$"), offset.str.extract(r"(\d{2})$")
+    minutes = hours.cast(pl.Int64) * 60 + rest.cast(pl.Int64)
+    minutes = pl.when(offset.str.starts_with("-")).then(-minutes).otherwise(minutes)
+    minutes = pl.when(offset == "Z").then(0).otherwise(minutes)
+    return local + pl.duration(minutes=pl.coalesce(pl.lit(480) - minutes, pl.lit(0)))

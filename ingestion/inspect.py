@@ -13,14 +13,14 @@ import polars as pl
 
 from ingestion.contract import FieldMap, Mapping, profile
 from ingestion.entity import entities
-from ingestion.formats import cda, dicom, hl7v2, hl7v3, tabular, xml_table
+from ingestion.formats import cda, dicom, fhir, hl7v2, hl7v3, tabular, xml_table
 from ingestion.formats.cda_paths import DocumentReader
 from ingestion.formats.database import read_table, table_names
 from ingestion.formats.delimited import GridDefect
 from ingestion.formats.detect import detect
 from ingestion.formats.hl7v2_paths import compile_path
 from ingestion.formats.json_records import records
-from ingestion.formats.other import describe_json, describe_unknown, describe_xml, looks_like
+from ingestion.formats.other import describe_unknown, describe_xml, looks_like
 from ingestion.formats.source import FILE, ITEM, RECORD, Parsed, Problem, SourceFile
 from ingestion.formats.value_shape import impossible_times, not_numbers
 
@@ -169,16 +169,15 @@ def _xml_rows(file: SourceFile) -> int:
 
 
 def _json(file: SourceFile) -> FileReport:
-    format_name, code, detail = describe_json(file.data)
-    if format_name.startswith("fhir"):
-        return _refused(file.name, format_name, code, detail)
     found = list(records(file.data, None))
+    if any(isinstance(one, dict) and "resourceType" in one for _, one in found):
+        mapping = profile("fhir", "core")
+        return _report(file, "fhir", fhir.read([file], mapping), mapping)
     problems = tuple(Problem(0, n, 0, *one) for n, one in found if isinstance(one, tuple))
     good = len(found) - len(problems)
     outcome: Outcome = "parsed" if not problems else "partly" if good else "refused"
-    format_name = "jsonlines" if good else "json"
     total = max((number for number, _ in found), default=0)
-    return FileReport(file.name, format_name, outcome, total, {}, problems)
+    return FileReport(file.name, "jsonlines" if good else "json", outcome, total, {}, problems)
 
 
 def _cda_profile(reader: DocumentReader) -> str:

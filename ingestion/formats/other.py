@@ -3,7 +3,6 @@
 Belongs here: telling them apart. Each answer is (format, reason code, detail) or (format, detail).
 """
 
-import json
 import re
 
 from lxml import etree
@@ -62,24 +61,6 @@ def describe_xml(data: bytes) -> tuple[str, str]:
     if name == "Document":
         return "xml", "document without a type: fragments of records, no document header"
     return "xml", f"root {name[:40]}: not a document, no header naming patient, author and type"
-
-
-def describe_json(data: bytes) -> tuple[str, str, str]:
-    """Format, reason code and detail of a JSON text or of JSON lines."""
-    text = data.decode("utf-8-sig", errors="replace")
-    try:
-        first = json.loads(text)
-        lines = ""
-    except (ValueError, RecursionError):
-        try:
-            first = json.loads(text.split("\n", 1)[0])
-            lines = "-lines"
-        except (ValueError, RecursionError):
-            return "json", "unknown_format", "JSON structure broken"
-    kind = first.get("resourceType") if isinstance(first, dict) else None
-    if isinstance(kind, str):
-        return f"fhir-json{lines}", "unsupported_document", f"FHIR {kind[:40]}, {UNMAPPED}"
-    return f"json{lines}", "unsupported_document", f"JSON, {UNMAPPED}"
 
 
 def describe_unknown(data: bytes, kind: str | None) -> tuple[str, str, str]:

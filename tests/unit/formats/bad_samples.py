@@ -100,7 +100,21 @@ XML_ROW = (
     "<行><就诊流水号>V%s</就诊流水号><就诊类型>门诊</就诊类型>"
     "<就诊时间>2026-03-01 08:30:00</就诊时间><姓名>张三</姓名></行>"
 )
+FHIR_PATIENT = '{"resourceType":"Patient","id":"p%s","name":[{"text":"张三"}]}'
+FHIR_ENCOUNTER = (
+    '{"resourceType":"Encounter","id":"e%s","status":"finished","class":{"code":"VR"},'
+    '"subject":{"reference":"Patient/p%s"},"period":{"start":"2026-03-01T08:30:00+08:00"}}'
+)
+
+
+def _bundle(number: int, *more: str) -> bytes:
+    resources = (FHIR_PATIENT % number, FHIR_ENCOUNTER % (number, number), *more)
+    entries = ",".join(f'{{"resource":{one}}}' for one in resources)
+    return f'{{"resourceType":"Bundle","type":"collection","entry":[{entries}]}}'.encode()
+
+
 GOOD = {
+    "fhir": lambda: _bundle(9),
     "jsonlines": lambda: _json(JSON_ROW % 91, JSON_ROW % 92),
     "xml_table": lambda: _xml_rows(XML_ROW % 91 + XML_ROW % 92),
 }
@@ -153,6 +167,12 @@ SMALL: dict[str, Callable[[], bytes]] = {
     ),
     "nested_too_deep.jsonl": lambda: b'{"a":' * 2_000 + b"1" + b"}" * 2_000,
     "truncated_array.jsonl": lambda: b"[" + _json(JSON_ROW % 1).strip() + b",",
+    "truncated_bundle.json": lambda: _bundle(1)[:-40],
+    "wrong_encoding_bundle.json": lambda: _bundle(1).decode().encode("gb18030"),
+    "impossible_date_bundle.json": lambda: _bundle(1).replace(b"03-01T", b"02-30T"),
+    "unknown_code_bundle.json": lambda: _bundle(1).replace(b'"VR"', b'"QQ"'),
+    "duplicate_bundle.json": lambda: _bundle(1) + b"\n" + _bundle(1),
+    "nameless_resource.json": lambda: _bundle(1, '{"id":"x"}'),
     "truncated_rows.xml": lambda: _xml_rows((XML_ROW % 1) * 2)[:-20],
     "entity_bomb_rows.xml": lambda: _xml_rows(
         "<行>&b;</行>", '<!DOCTYPE a [<!ENTITY a "张三"><!ENTITY b "&a;&a;&a;&a;">]>\n'

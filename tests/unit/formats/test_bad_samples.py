@@ -39,6 +39,7 @@ MAPPINGS = {
     "database": (VISITS, "encounter"),
     "jsonlines": (VISITS, "encounter"),
     "xml_table": (VISITS, "encounter"),
+    "fhir": (profile("fhir", "core"), "encounter"),
 }
 
 

@@ -22,6 +22,7 @@ CASES = {
     "tabular": ("broken_quote.csv", TABLE),
     "database": ("truncated.sqlite", TABLE),
     "jsonlines": ("wrong_encoding_line.jsonl", TABLE),
+    "fhir": ("truncated_bundle.json", profile("fhir", "core")),
     "xml_table": ("duplicate_rows.xml", TABLE),
 }
 ROUNDS = 60
