@@ -62,6 +62,7 @@ class Outbox:
     size: int = 0
     fault_count: int = 0
     counts: dict[str, Counts] = field(default_factory=dict)
+    _folders: set[Path] = field(default_factory=set)
     _faults: list[Fault] = field(default_factory=list)
     _fault_rows: list[pl.DataFrame] = field(default_factory=list)
     _digest: "object" = field(default_factory=sha256)
@@ -73,7 +74,9 @@ class Outbox:
             FileExistsError: two writers chose one name.
         """
         path = self.root / "inbox" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent not in self._folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(path.parent)
         with path.open("xb") as stream:
             stream.write(data)
         self.files += 1

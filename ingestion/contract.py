@@ -101,8 +101,9 @@ class Contract(_Strict):
     """One feed of one member system.
 
     `serves` lists the feeds of the guideline that this one is (`standards/guideline.yml`). A
-    standard message names a `profile` (default mapping); a table gives `entity` and `fields`
-    (and `person`), which is short for a mapping with one record kind.
+    standard message names a `profile` (default mapping) and, where the feed never sends some of the
+    profile's entities, the `entities` it does send; a table gives `entity` and `fields` (and
+    `person`), which is short for a mapping with one record kind.
     """
 
     feed: str = Field(pattern=r"^[a-z0-9_]+__[a-z0-9_]+__[a-z0-9_]+$")
@@ -116,6 +117,7 @@ class Contract(_Strict):
     location: Location
     arrives: Arrives
     profile: str | None = None
+    entities: list[str] = []
     entity: str | None = None
     fields: dict[str, FieldMap] = {}
     person: dict[str, FieldMap] = {}
@@ -130,7 +132,14 @@ class Contract(_Strict):
     def mapping(self) -> Mapping:
         """The full mapping: the profile, or the one record kind this contract spells out."""
         if self.profile is not None:
-            return profile(self.format, self.profile)
+            whole = profile(self.format, self.profile)
+            if not self.entities:
+                return whole
+            unknown = set(self.entities) - set(whole.records)
+            if unknown:
+                raise ValueError(f"{self.feed}: its profile does not fill {sorted(unknown)}")
+            kept = {name: whole.records[name] for name in self.entities}
+            return whole.model_copy(update={"records": kept})
         assert self.entity is not None
         return Mapping(person=self.person, records={self.entity: RecordMap(fields=self.fields)})
 

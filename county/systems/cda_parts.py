@@ -31,6 +31,7 @@ ROOTS = {
     "laboratory_report": "2.16.156.10011.1.33", "examination_report": "2.16.156.10011.1.32",
 }  # fmt: skip
 _TYPE = f"{{{XSI}}}type"
+_MARKS = str.maketrans("", "", "-:T")
 Node: TypeAlias = Any
 """An lxml element; lxml ships no type hints."""
 
@@ -39,7 +40,7 @@ def ts(moment: date | str | None) -> str:
     """TS value: day, or day and time; text as it is."""
     if moment is None or isinstance(moment, str):
         return moment or ""
-    return moment.strftime("%Y%m%d%H%M%S" if isinstance(moment, datetime) else "%Y%m%d")
+    return moment.isoformat().translate(_MARKS)[: 14 if isinstance(moment, datetime) else 8]
 
 
 def add(parent: Node, tag: str, text: str | None = None, **attributes: str) -> Node:

@@ -25,11 +25,12 @@ FEEDS = {
 _CHARSET = {"653999H01": ("UNICODE UTF-8", "utf-8"), "653999H02": ("GB 18030-2000", "gb18030")}
 _CLASS = {"1": "O", "2": "E", "3": "I"}
 _SEX = {"1": "M", "2": "F"}
+_MARKS = str.maketrans("", "", "-:T")
 
 
 def stamp(moment: datetime | None) -> str:
     """yyyymmddhhmmss, or empty."""
-    return "" if moment is None else moment.strftime("%Y%m%d%H%M%S")
+    return "" if moment is None else moment.isoformat().translate(_MARKS)[:14]
 
 
 @dataclass(slots=True)
@@ -110,7 +111,8 @@ class Hl7Writer:
             numbers.append(f"{identity.insurance_number}^^^YB^MB")
         pid = [""] * 20
         pid[0], pid[1], pid[3] = "PID", "1", "~".join(numbers)
-        pid[5], pid[7], pid[8] = identity.name, f"{identity.birth:%Y%m%d}", _SEX[person.sex]
+        birth = identity.birth.isoformat().translate(_MARKS)
+        pid[5], pid[7], pid[8] = identity.name, birth, _SEX[person.sex]
         pid[11], pid[13], pid[19] = identity.address, identity.phone, identity.id_number or ""
         return pid, identity.faults
 
