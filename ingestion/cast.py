@@ -11,7 +11,7 @@ from ingestion.entity import POLARS_TYPE, ZONE, Column
 _YES = ("true", "1", "是", "Y", "y", "TRUE", "True", "有")
 _NO = ("false", "0", "否", "N", "n", "FALSE", "False", "无")
 
-COMPACT_FORMATS = frozenset({"hl7v2", "hl7v3", "cda", "dicom"})
+COMPACT_FORMATS = frozenset({"hl7v2", "hl7v3", "cda", "dicom", "ecg"})
 """Formats that write times as yyyymm[dd[hh[mm[ss]]]][+zzzz] (HL7 DTM and TS, DICOM DA/TM)."""
 
 _PARTIAL = r"\d{6}(?:\d{2}){0,4}"

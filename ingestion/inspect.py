@@ -13,7 +13,7 @@ import polars as pl
 
 from ingestion.contract import FieldMap, Mapping, profile
 from ingestion.entity import entities
-from ingestion.formats import cda, dicom, fhir, hl7v2, hl7v3, tabular, xml_table
+from ingestion.formats import cda, dicom, ecg, fhir, hl7v2, hl7v3, tabular, xml_table
 from ingestion.formats.cda_paths import DocumentReader
 from ingestion.formats.database import read_table, table_names
 from ingestion.formats.delimited import GridDefect
@@ -29,6 +29,9 @@ LOINC = "2.16.840.1.113883.6.1"
 NUMBERS = ("integer", "double", "money")
 TIMES = ("date", "timestamp")
 VENDOR_ROOT = "Document"
+HEAD_BYTES = 1 << 12
+WAVEFORM_CLASSES = b"1.2.840.10008.5.1.4.1.1.9.1."
+"""Beginning of the UIDs of the electrocardiogram classes (DICOM PS3.4 B.5)."""
 
 Outcome = Literal["parsed", "partly", "refused"]
 Progress = Callable[[int, int], None]
@@ -100,6 +103,8 @@ def inspect_bytes(name: str, data: bytes) -> FileReport:
             return _hl7v2(file)
         case "xml":
             return _xml(file)
+        case "dicom" if WAVEFORM_CLASSES in data[:HEAD_BYTES]:
+            return _ecg(file, "dicom-ecg")
         case "dicom":
             return _report(file, "dicom", _read_dicom(file), profile("dicom", "image"))
         case "sqlite":
@@ -145,6 +150,8 @@ def _xml(file: SourceFile) -> FileReport:
         mapping = profile("cda", name)
         return _report(file, "cda", cda.read([file], mapping), mapping)
     format_name, reason = describe_xml(file.data)
+    if format_name == "aecg":
+        return _ecg(file, format_name)
     if format_name == "hl7v2":
         return _hl7v2(file)
     if format_name == "hl7v3":
@@ -159,6 +166,11 @@ def _xml(file: SourceFile) -> FileReport:
     if format_name == "xml" and (rows := _xml_rows(file)):
         return FileReport(file.name, "xml_table", "parsed", rows)
     return _refused(file.name, format_name, "unsupported_document", reason)
+
+
+def _ecg(file: SourceFile, format_name: str) -> FileReport:
+    mapping = profile("ecg", "trace")
+    return _report(file, format_name, ecg.read([file], mapping), mapping)
 
 
 def _xml_rows(file: SourceFile) -> int:

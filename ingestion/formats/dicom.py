@@ -176,7 +176,7 @@ def _instances(
     values, defect = _values(dataset, keywords)
     if defect is None:
         try:
-            defect = _missing_end(data, stream.tell(), dataset)
+            defect = missing_end(data, stream.tell(), dataset)
         except UNREADABLE as error:
             defect = ("malformed_dicom", type(error).__name__)
     yield values, defect
@@ -266,7 +266,7 @@ def _text(value: object) -> str:
     return str(value).strip("\0 ")
 
 
-def _missing_end(data: bytes, at: int, dataset: Dataset) -> Defect | None:
+def missing_end(data: bytes, at: int, dataset: Dataset) -> Defect | None:
     """Whether the file ends inside an element: one of the header, or the pixels at byte `at`."""
     for tag in dataset.keys():  # noqa: SIM118 - iterating a dataset converts every element
         raw = dataset.get_item(tag)

@@ -17,7 +17,7 @@ UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 UNMAPPED = "not mapped in this version"
 
 XML_KINDS = {
-    "AnnotatedECG": ("aecg", f"HL7 annotated ECG, {UNMAPPED}"),
+    "AnnotatedECG": ("aecg", ""),
     "restingecgdata": ("sierra-ecg", f"Philips ECG, {UNMAPPED}"),
     "HL7v2xConformanceProfile": ("hl7v2-profile", "HL7 v2 message profile, not a message"),
     "schema": ("xml-schema", "XML schema, not data"),

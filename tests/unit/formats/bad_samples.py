@@ -107,6 +107,19 @@ FHIR_ENCOUNTER = (
 )
 
 
+def _aecg(number: int, day: str = "20260301") -> bytes:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<AnnotatedECG xmlns="urn:hl7-org:v3">'
+        f'<id root="2.25.{number}" extension="R{number}"/>'
+        f'<effectiveTime><center value="{day}083000"/>'
+        "</effectiveTime><componentOf><timepointEvent><componentOf><subjectAssignment><subject>"
+        '<trialSubject><id root="2.25" extension="P1"/><subjectDemographicPerson><name>张三</name>'
+        "</subjectDemographicPerson></trialSubject></subject></subjectAssignment></componentOf>"
+        "</timepointEvent></componentOf><component>"
+        '<series><code code="RHYTHM"/></series></component></AnnotatedECG>'
+    ).encode()
+
+
 def _bundle(number: int, *more: str) -> bytes:
     resources = (FHIR_PATIENT % number, FHIR_ENCOUNTER % (number, number), *more)
     entries = ",".join(f'{{"resource":{one}}}' for one in resources)
@@ -115,6 +128,7 @@ def _bundle(number: int, *more: str) -> bytes:
 
 GOOD = {
     "fhir": lambda: _bundle(9),
+    "ecg": lambda: _aecg(9),
     "jsonlines": lambda: _json(JSON_ROW % 91, JSON_ROW % 92),
     "xml_table": lambda: _xml_rows(XML_ROW % 91 + XML_ROW % 92),
 }
@@ -173,6 +187,11 @@ SMALL: dict[str, Callable[[], bytes]] = {
     "unknown_code_bundle.json": lambda: _bundle(1).replace(b'"VR"', b'"QQ"'),
     "duplicate_bundle.json": lambda: _bundle(1) + b"\n" + _bundle(1),
     "nameless_resource.json": lambda: _bundle(1, '{"id":"x"}'),
+    "truncated_aecg.xml": lambda: _aecg(1)[:-30],
+    "wrong_encoding_aecg.xml": lambda: _aecg(1).decode().encode("gb18030"),
+    "impossible_date_aecg.xml": lambda: _aecg(1, "20260230"),
+    "no_series_aecg.xml": lambda: _aecg(1).replace(b"series", b"serie"),
+    "image_for_ecg.dcm": _dicom,
     "truncated_rows.xml": lambda: _xml_rows((XML_ROW % 1) * 2)[:-20],
     "entity_bomb_rows.xml": lambda: _xml_rows(
         "<行>&b;</行>", '<!DOCTYPE a [<!ENTITY a "张三"><!ENTITY b "&a;&a;&a;&a;">]>\n'

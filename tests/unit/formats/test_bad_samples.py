@@ -40,6 +40,7 @@ MAPPINGS = {
     "jsonlines": (VISITS, "encounter"),
     "xml_table": (VISITS, "encounter"),
     "fhir": (profile("fhir", "core"), "encounter"),
+    "ecg": (profile("ecg", "trace"), "ecg_trace"),
 }
 
 
@@ -80,6 +81,6 @@ def test_inspecting_a_broken_file_never_crashes(name: str) -> None:
 
 UNTOLD = {
     "wrong_encoding.csv", "missing_column.csv", "wrong_type.csv", "wrong_encoding.jsonl",
-    "wrong_type_rows.xml",
+    "wrong_type_rows.xml", "image_for_ecg.dcm",
 }  # fmt: skip
 """Wrong only against a contract: as files of their own they are fine."""

@@ -23,6 +23,7 @@ CASES = {
     "database": ("truncated.sqlite", TABLE),
     "jsonlines": ("wrong_encoding_line.jsonl", TABLE),
     "fhir": ("truncated_bundle.json", profile("fhir", "core")),
+    "ecg": ("impossible_date_aecg.xml", profile("ecg", "trace")),
     "xml_table": ("duplicate_rows.xml", TABLE),
 }
 ROUNDS = 60
