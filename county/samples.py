@@ -64,7 +64,8 @@ def _clean_files(out: Path, contracts: Iterable[Contract]) -> dict[str, Path]:
             code = f'code="{FRONT_PAGE.code}"'.encode()
             files = [path for path in files if code in path.read_bytes()]
         if files:
-            choose = max if contract.format == "hl7v2" else min  # a day with several messages
+            several = contract.format in ("hl7v2", "fhir")  # a day with several messages
+            choose = max if several else min
             found[contract.feed] = choose(files, key=lambda path: (path.stat().st_size, path.name))
     return found
 

@@ -17,6 +17,8 @@ DOMAINS: tuple[str, ...] = (
     "tcm",
     "education",
     "internet_services",
+    "online",
+    "electrocardiography",
     "infectious",
     "health_signals",
     "tuberculosis",

@@ -41,6 +41,8 @@ FEEDS = {
     "database": "tcm_hospital__his__front_pages",
     "jsonlines": VISITS,
     "xml_table": VISITS,
+    "fhir": "consortium__internet_hospital__encounters",
+    "ecg": "county_hospital__ecg__traces",
 }
 AS_VISITS = ("tabular", "jsonlines", "xml_table")
 MUST_BE_PROVEN = {
