@@ -14,7 +14,10 @@ from county.systems.drugs import WESTERN, lines
 
 EMR, HYPERTENSION = "county_hospital__emr__documents", "township_a__public_health__hypertension"
 _FOLDERS = {EMR: "county_hospital_cda", HYPERTENSION: "township_a_hypertension"}
-_BROKEN_FILES = ("malformed", "forbidden", "unsupported", "empty", "duplicate")
+_BROKEN_FILES = {
+    EMR: ("malformed", "forbidden", "unsupported", "duplicate"),  # its empty one: `cda_batch.py`
+    HYPERTENSION: ("malformed", "forbidden", "unsupported", "empty", "duplicate"),
+}
 
 
 class DocumentWriter:
@@ -29,7 +32,7 @@ class DocumentWriter:
         self._random = Random(f"{seed}/documents")
         self._count = dict.fromkeys(_FOLDERS, 0)
         self._broken = dict.fromkeys(_FOLDERS, 0)
-        self._files = {feed: list(_BROKEN_FILES) for feed in _FOLDERS}
+        self._files = {feed: list(kinds) for feed, kinds in _BROKEN_FILES.items()}
 
     def hospital(self, care: CareMonth) -> None:
         """Front page and summary of each stay; records and reports of a sample of visits."""
