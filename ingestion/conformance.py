@@ -9,7 +9,8 @@ from pathlib import Path
 from ingestion.inspect import FileReport, inspect_paths
 
 CORPORA = (
-    "hl7v2", "hl7v3-cn", "cda-cn", "cda-intl", "dicom", "synthetic", "excel-extract-templates",
+    "hl7v2", "hl7v3-cn", "cda-cn", "cda-intl", "fhir", "ecg", "dicom", "synthetic",
+    "excel-extract-templates",
 )  # fmt: skip
 FOLDER_DEPTH = 2
 HEADER = """# Conformance
