@@ -36,6 +36,7 @@ VISITS = "township_a__his__visits"
 FEEDS = {
     "hl7v2": "county_hospital__his__adt",
     "cda": "county_hospital__emr__documents",
+    "hl7v3": "county_hospital__platform__services",
     "dicom": "county_hospital__pacs__images",
     "tabular": VISITS,
     "database": "tcm_hospital__his__front_pages",

@@ -126,7 +126,25 @@ def _bundle(number: int, *more: str) -> bytes:
     return f'{{"resourceType":"Bundle","type":"collection","entry":[{entries}]}}'.encode()
 
 
+def _answer(number: int, day: str = "20260301") -> str:
+    return (
+        f'<MCCI_IN000002UV01 xmlns="urn:hl7-org:v3"><id root="2.25" extension="M{number}"/>'
+        f'<creationTime value="{day}083000"/><acknowledgement typeCode="AA"><acknowledgementDetail>'
+        '<text value="张三"/></acknowledgementDetail></acknowledgement></MCCI_IN000002UV01>'
+    )
+
+
+def _batch(*messages: str, count: int | None = None, prologue: str = "") -> bytes:
+    said = len(messages) if count is None else count
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n{prologue}<MCCI_IN200100UV01 '
+        f'xmlns="urn:hl7-org:v3"><transmissionQuantity value="{said}"/>{"".join(messages)}'
+        "</MCCI_IN200100UV01>"
+    ).encode()
+
+
 GOOD = {
+    "hl7v3": lambda: _batch(_answer(9)),
     "fhir": lambda: _bundle(9),
     "ecg": lambda: _aecg(9),
     "jsonlines": lambda: _json(JSON_ROW % 91, JSON_ROW % 92),
@@ -203,6 +221,16 @@ SMALL: dict[str, Callable[[], bytes]] = {
     "impossible_date_rows.xml": lambda: _xml_rows((XML_ROW % 1).replace("03-01", "02-30")),
     "duplicate_rows.xml": lambda: _xml_rows((XML_ROW % 1) * 2),
     "wrong_type_rows.xml": lambda: _csv(ROW, encoding="utf-16"),
+    "truncated_service.xml": lambda: _batch(_answer(1))[:-30],
+    "truncated_batch.xml": lambda: _batch(_answer(1), count=3),
+    "external_entity_service.xml": lambda: _batch(
+        _answer(1), prologue='<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]>\n'
+    ),
+    "wrong_encoding_service.xml": lambda: _batch(_answer(1)).decode().encode("gb18030"),
+    "wrong_type_service.xml": lambda: "<通知><标题>停电</标题></通知>".encode(),
+    "nameless_service.xml": lambda: b'<MCCI_IN000002UV01 xmlns="urn:hl7-org:v3"/>',
+    "impossible_date_service.xml": lambda: _batch(_answer(1, "20260230")),
+    "duplicate_service.xml": lambda: _batch(_answer(1), _answer(1)),
     "garbage.sqlite": lambda: b"SQLite format 3\0" + b"?" * 500,
     "truncated.sqlite": lambda: _sqlite()[:5000],
 }

@@ -34,6 +34,7 @@ VISITS = Mapping(
 MAPPINGS = {
     "hl7v2": (profile("hl7v2", "adt"), "encounter"),
     "cda": (profile("cda", "emr"), "clinical_document"),
+    "hl7v3": (profile("hl7v3", "services"), "service_message"),
     "dicom": (profile("dicom", "image"), "imaging_instance"),
     "tabular": (VISITS, "encounter"),
     "database": (VISITS, "encounter"),
