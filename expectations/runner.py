@@ -8,6 +8,7 @@ error is never taken for a data failure: it raises.
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,33 @@ def run_suites(
     if not suites:
         return
     needs_warehouse = any(suite.layer != "silver" for suite in suites)
-    source = _data_source(home / "county.duckdb" if needs_warehouse else None)
-    try:
+    with _connections_closed():
+        source = _data_source(home / "county.duckdb" if needs_warehouse else None)
         for suite in suites:
             if progress:
                 progress(f"{suite.layer}/{suite.table}")
             yield from _run(source, home, suite)
-    finally:  # DuckDB allows one kind of connection to a file in a process
-        source.get_engine().dispose()
+
+
+@contextmanager
+def _connections_closed() -> Iterator[None]:
+    """Close what is opened meanwhile: DuckDB allows one kind of connection to a file in a process,
+    and a persisted connection would stay until some collection of garbage."""
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    opened: list[Any] = []
+
+    def note(_: object, entry: Any) -> None:
+        opened.append(entry)
+
+    event.listen(Pool, "connect", note)
+    try:
+        yield
+    finally:
+        event.remove(Pool, "connect", note)
+        for entry in opened:
+            entry.invalidate()
 
 
 def _data_source(warehouse: Path | None) -> Any:
