@@ -159,12 +159,13 @@ class AnswerKey:
 
     # output -----------------------------------------------------------------------------------
 
-    def measure_frame(self) -> pl.DataFrame:
-        """One row per measure, leaf organization and month; fees in yuan."""
+    def measure_frame(self, until: date) -> pl.DataFrame:
+        """One row per measure, leaf organization and month over by then; fees in yuan."""
+        over = {month.label for month in self._over(until)}
         rows = [
             (m, code, label, amount / 100 if m == "outpatient_fee_yuan" else float(amount))
             for (m, code, label), amount in sorted(self.measures.items())
-            if amount
+            if amount and label in over
         ]
         schema = {
             "measure_id": pl.String, "organization_id": pl.String, "month": pl.String,
@@ -172,9 +173,11 @@ class AnswerKey:
         }  # fmt: skip
         return pl.DataFrame(rows, schema=schema, orient="row")
 
-    def indicator_frame(self) -> pl.DataFrame:
-        """One row per indicator, organization it applies to (or rolls up to) and period."""
+    def indicator_frame(self, until: date) -> pl.DataFrame:
+        """One row per indicator, organization it applies to (or rolls up to) and period of whole
+        months over by then."""
         rows = []
+        periods = _periods(self._over(until))
         for definition in DEFINITIONS:
             for organization in ORGANIZATIONS:
                 code = organization.organization_id
@@ -184,7 +187,7 @@ class AnswerKey:
                 rolled_up = organization.level in ("county", "consortium")
                 if organization.level not in definition.levels and not rolled_up:
                     continue
-                for period, months in self._periods():
+                for period, months in periods:
                     values = [
                         self._total(measure, below, months)
                         for measure in (definition.numerator, definition.denominator)
@@ -196,18 +199,22 @@ class AnswerKey:
         }  # fmt: skip
         return pl.DataFrame(rows, schema=schema, orient="row")
 
-    def _periods(self) -> list[tuple[str, list[Month]]]:
-        periods: dict[str, list[Month]] = {}
-        for month in self._months:
-            for name in (month.label, month.quarter, str(month.year)):
-                periods.setdefault(name, []).append(month)
-        return list(periods.items())
+    def _over(self, until: date) -> list[Month]:
+        return [month for month in self._months if month.last <= until]
 
     def _total(self, measure: str, codes: list[str], months: list[Month]) -> float:
         if measure.startswith(("hypertension_", "diabetes_")):
             months = months[-1:]
         total = sum(self.measures[measure, c, m.label] for c in codes for m in months)
         return total / 100 if measure == "outpatient_fee_yuan" else float(total)
+
+
+def _periods(over: list[Month]) -> list[tuple[str, list[Month]]]:
+    periods: dict[str, list[Month]] = {}
+    for month in over:
+        for name in (month.label, month.quarter, str(month.year)):
+            periods.setdefault(name, []).append(month)
+    return list(periods.items())
 
 
 def _controlled(visit: FollowUp) -> bool:
@@ -241,6 +248,7 @@ def write_people(
             "address": [p.address for p in people],
             "organization_id": [p.organization_id for p in people],
             "died_at": pl.Series([p.died for p in people], dtype=pl.Datetime("us")),
+            "moved_out_date": pl.Series([p.moved_out for p in people], dtype=pl.Date),
         }
     ).write_parquet(folder / "persons.parquet")
     keys = pl.Series([p.key for p in people])
@@ -280,9 +288,11 @@ def write_people(
     hidden.write_parquet(folder / "pii.parquet")
 
 
-def write(folder: Path, key: AnswerKey, outbox: Outbox) -> None:
-    """`measures`, `indicators`, `faults` and `ledger`."""
-    key.measure_frame().write_parquet(folder / "measures.parquet")
-    key.indicator_frame().write_parquet(folder / "indicators.parquet")
+def write(folder: Path, key: AnswerKey, outbox: Outbox, until: date) -> dict[str, int]:
+    """Write `measures`, `indicators`, `faults` and `ledger`; give the accepted rows of each feed."""
+    key.measure_frame(until).write_parquet(folder / "measures.parquet")
+    key.indicator_frame(until).write_parquet(folder / "indicators.parquet")
     outbox.fault_frame().write_parquet(folder / "faults.parquet")
-    outbox.ledger_frame().write_parquet(folder / "ledger.parquet")
+    ledger = outbox.ledger_frame()
+    ledger.write_parquet(folder / "ledger.parquet")
+    return dict(ledger.select("feed", "accepted").iter_rows())

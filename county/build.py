@@ -1,11 +1,13 @@
 """Builds the county: lets a period happen month by month and writes what every system sends.
 
-Belongs here: the order of things. Not here: what happens (`services.py` and its neighbours) or how
-it is written (`systems/`).
+Belongs here: the order of things, and going on from a saved state. Not here: what happens
+(`services.py` and its neighbours), how it is written (`systems/`) or how a state is kept
+(`state.py`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from county.illness import Chronic, FollowUp
 from county.insurance import Fund
 from county.laboratory import Diagnostics
 from county.months import Month, months_of
+from county.movement import Movement
 from county.organizations import HOSPITALS, TOWNSHIPS, make_beds, uses_cloud
 from county.outbox import Outbox
 from county.parameters import changed
@@ -29,6 +32,7 @@ from county.profiles import DEFAULT, Profile, apply_profile
 from county.scene import Document, Domain, Export, Scene
 from county.services import Services, make_staff
 from county.stage import Stage
+from county.state import load_state, save_state
 from county.systems.dicom import DicomWriter
 from county.systems.documents import HYPERTENSION as HYPERTENSION_DOCUMENTS
 from county.systems.documents import DocumentWriter
@@ -42,11 +46,11 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class CountySummary:
-    """What was written. `digest` is SHA-256 over all inbox names and bytes; `feeds` counts the
-    accepted rows the answer key expects, where it states them."""
+    """What has been sent. `until` is the last day sent, `digest` covers all inbox names and bytes,
+    `feeds` counts the accepted rows the answer key expects."""
 
     residents: int
-    months: int
+    until: date
     seed: int
     files: int
     size: int
@@ -59,7 +63,7 @@ def build_county(
     residents: int, months: int, seed: int, out: Path, progress: Progress | None = None,
     profile: str = DEFAULT,
 ) -> CountySummary:  # fmt: skip
-    """Write a county to `out/inbox` and its truth to `out/answer_key`.
+    """Write a county to `out/inbox`, its truth to `out/answer_key`, what goes on to `out/state`.
 
     Args:
         residents: People living there at the start, at least 100.
@@ -86,13 +90,50 @@ def build_county(
         tell(f"{month.label} 就诊与上报", (month.index + 0.5) / (months + 1))
         run.month(month)
     tell("登记与答案", months / (months + 1))
-    run.finish()
+    run.until = run.months[-1].last
+    run.outbox.holds = True
+    summary = run.finish()
+    save_state(out, profile, run)
     tell("完成", 1.0)
-    box = run.outbox
-    return CountySummary(
-        residents, months, seed, box.files, box.size, box.digest, box.fault_count,
-        {feed: counts.accepted for feed, counts in sorted(box.counts.items())},
-    )  # fmt: skip
+    return summary
+
+
+def advance_county(out: Path, days: int, progress: Progress | None = None) -> CountySummary:
+    """Let days go by in an existing county: what they bring is added to inbox and answer key.
+
+    A month happens as a whole when its first day comes; its files are sent on their days. The
+    answer key's ledger and faults are those of the files sent, its measures and indicators those of
+    the months that are over, its persons everyone of the months that have happened.
+
+    Args:
+        out: The folder `build_county` wrote.
+        days: How many, at least one.
+        progress: As for `build_county`.
+
+    Raises:
+        FileNotFoundError: no county stands there.
+        county.state.OtherVersion: another version of the simulator made it.
+        ValueError: less than one day.
+    """
+    if days < 1:
+        raise ValueError("a county advances by at least 1 day")
+    tell = progress or (lambda step, share: None)
+    tell("读取状态", 0.0)
+    profile, run = load_state(out, _Run)
+    run.outbox.resume(out)
+    run.until += timedelta(days=days)
+    while run.months[-1].last < run.until:
+        month = months_of(len(run.months) + 1)[-1]
+        tell(f"{month.label} 就诊与上报", 0.5)
+        run.months.append(month)
+        run.month(month)
+    run.outbox.release(run.until)
+    tell("答案", 0.9)
+    summary = run.finish()
+    save_state(out, profile, run)
+    run.outbox.keep_released()
+    tell("完成", 1.0)
+    return summary
 
 
 class _Run:
@@ -100,13 +141,16 @@ class _Run:
 
     def __init__(self, residents: int, months: int, seed: int, out: Path, profile: Profile) -> None:
         self.months = months_of(months)
+        self.until = self.months[0].first
         self.outbox = Outbox(out)
-        self._out = out
+        self._facts = (residents, seed)
         self._population = Population(residents, seed, self.months[0].first)
         people = self._population.people
         self._beds = make_beds(residents, self.months)
         self._chronic = Chronic(people, seed)
         self._staff = make_staff(people, residents, seed)
+        rooted = [s.person.number for members in self._staff.values() for s in members]
+        self._movement = Movement(self._population, rooted, seed)
         self._services = Services(people, self._beds, self._staff, seed)
         self._diagnostics = Diagnostics(seed)
         self._fund = Fund(people, seed)
@@ -123,9 +167,11 @@ class _Run:
         self._archives = Archives(people, self._chronic, seed)
 
     def month(self, month: Month) -> None:
+        self.outbox.day = month.last
         born = self._population.births(month)
         dead = self._population.deaths(month)
-        people = self._stage.people(month, dead)
+        changes = self._movement.month(month)
+        people = self._stage.people(month, dead + changes.people)
         care = self._services.month(month, people)
         follow_ups = self._chronic.month(month)
         settlements = self._fund.month(care)
@@ -138,7 +184,7 @@ class _Run:
         self._hl7.write(care, reports)
         self._documents.hospital(care)
         self._dicom.write(examinations)
-        scene = self._stage.scene(month, people, care, born)
+        scene = self._stage.scene(month, people, care, born, changes)
         exports = self._exports
         for export in (*exports.primary_care(scene), *exports.prescriptions(scene)):
             self._send(export, month)
@@ -160,9 +206,9 @@ class _Run:
         if isinstance(piece, Export):
             self._tables.write(piece, month)
             return
-        self.outbox.write(piece.file, piece.data)
+        self.outbox.write(piece.file, piece.data, piece.day)
         self.outbox.book(
-            piece.feed, accepted=piece.accepted, quarantined=piece.quarantined,
+            piece.feed, piece.file, accepted=piece.accepted, quarantined=piece.quarantined,
             duplicate=piece.duplicate,
         )  # fmt: skip
         for fault in piece.faults:
@@ -196,19 +242,26 @@ class _Run:
             self._send(self._exports.archives(f"{member}__{system}__archives", opened), month)
 
     def _registers(self, scene: Scene) -> None:
-        """Registers sent once, at the end."""
+        """Registers sent once, at the end; later months tell who has come or changed."""
         exports, month = self._exports, scene.month
+        if self.outbox.holds:
+            self._send(exports.residents(self._population.people, month.first, month.last), month)
+            return
         self._send(exports.organizations(scene), month)
         self._send(exports.staff(scene), month)
         self._send(exports.beds(self._beds), month)
-        self._send(exports.residents(self._population.people, month.last), month)
+        self._send(exports.residents(self._population.people, date.min, month.last), month)
 
-    def finish(self) -> None:
-        """The answer key."""
-        people = self._population.people
-        folder = self._out / "answer_key"
+    def finish(self) -> CountySummary:
+        """Write the answer key."""
+        people, box = self._population.people, self.outbox
+        folder = box.root / "answer_key"
         answer_key.write_people(folder, people, self._identities, self._births)
-        answer_key.write(folder, self._key, self.outbox)
+        feeds = answer_key.write(folder, self._key, box, self.until)
+        residents, seed = self._facts
+        return CountySummary(
+            residents, self.until, seed, box.files, box.size, box.digest, box.fault_count, feeds
+        )
 
 
 def make_domains(seed: int, profile: Profile) -> list[Domain]:

@@ -132,7 +132,7 @@ class Chronic:
             idle: dict[str, Person] = {}
             for person, phase, adherent in register:
                 centre = self.centre_of(person, month)
-                if person.died is not None and person.died.date() <= month.last:
+                if not person.lives_here(month.last):
                     continue
                 idle.setdefault(centre, person)
                 if (month.number - 1) % 3 != phase and not person.steady:

@@ -80,8 +80,8 @@ class Fund:
         random, rates = self._random, parameters()["insurance"]
         insured = [
             p for p in self._people
-            if p.insurance_type and p.insured_area == "653999" and p.died is None
-            and p.birth < month.first
+            if p.insurance_type and p.insured_area == "653999" and p.birth < month.first
+            and p.lives_here(month.last)
         ]  # fmt: skip
         expected = len(insured) * rates["out_of_county_stays_per_insured_year"] / 12
         rows = []

@@ -1,9 +1,11 @@
 """Where files land, and the books the simulator keeps about them: bytes, ledger, planted faults.
 
-Belongs here: writing bytes and counting. Not here: which fault goes where (`systems/`).
+Belongs here: writing bytes, holding them back until their day, and counting. Not here: which fault
+goes where (`systems/`).
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
@@ -48,55 +50,112 @@ class Counts:
     quarantined: int = 0
     duplicate: int = 0
 
+    def add(self, accepted: int, quarantined: int, duplicate: int) -> None:
+        self.received += accepted + quarantined + duplicate
+        self.accepted += accepted
+        self.quarantined += quarantined
+        self.duplicate += duplicate
+
 
 @dataclass
 class Outbox:
-    """Writes files under `inbox/` and keeps count.
+    """Writes files under `inbox/`, or holds them back under `state/pending/`, and keeps count.
 
     Args:
         root: The county's output folder.
     """
 
     root: Path
+    holds: bool = False
+    """Files wait for `release` of their day."""
+    day: date = date.min
+    """The day of files whose writer names none: the last of the month."""
     files: int = 0
     size: int = 0
     fault_count: int = 0
+    digest: str = ""
+    """SHA-256 over the digest before, the file's name and its content's SHA-256."""
     counts: dict[str, Counts] = field(default_factory=dict)
+    _waiting: dict[date, list[str]] = field(default_factory=dict)
+    _held: dict[str, list[tuple[str, Counts]]] = field(default_factory=dict)
     _folders: set[Path] = field(default_factory=set)
     _faults: list[Fault] = field(default_factory=list)
     _fault_rows: list[pl.DataFrame] = field(default_factory=list)
-    _digest: "object" = field(default_factory=sha256)
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes, day: date | None = None) -> None:
         """Write one file; `name` is relative to the inbox.
+
+        Args:
+            day: When it is sent; the month's last day when not given.
 
         Raises:
             FileExistsError: two writers chose one name.
         """
-        path = self.root / "inbox" / name
+        if self.holds:
+            self._waiting.setdefault(day or self.day, []).append(name)
+            self._put(self._pending / name, data)
+        else:
+            self._send(name, data)
+
+    def _send(self, name: str, data: bytes) -> None:
+        self._put(self.root / "inbox" / name, data)
+        self.files += 1
+        self.size += len(data)
+        content = sha256(data).digest()
+        self.digest = sha256(self.digest.encode() + name.encode() + b"\0" + content).hexdigest()
+
+    def _put(self, path: Path, data: bytes) -> None:
         if path.parent not in self._folders:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(path.parent)
         with path.open("xb") as stream:
             stream.write(data)
-        self.files += 1
-        self.size += len(data)
-        self._digest.update(name.encode() + b"\0" + sha256(data).digest())  # type: ignore[attr-defined]
 
     @property
-    def digest(self) -> str:
-        """SHA-256 over all names and contents in the order they were written."""
-        return str(self._digest.hexdigest())  # type: ignore[attr-defined]
+    def _pending(self) -> Path:
+        return self.root / "state" / "pending"
+
+    def resume(self, root: Path) -> None:
+        """Go on in this folder from a saved state: what a broken-off run did beyond it is undone."""
+        self.root = root
+        self._folders.clear()
+        if self._journal.exists():
+            for name in self._journal.read_text("utf-8").splitlines():
+                (root / "inbox" / name).unlink(missing_ok=True)
+        waiting = {name for names in self._waiting.values() for name in names}
+        for path in [p for p in self._pending.rglob("*") if p.is_file()]:
+            if path.relative_to(self._pending).as_posix() not in waiting:
+                path.unlink()
+
+    def release(self, until: date) -> None:
+        """Send the files that wait for a day up to and including `until`.
+
+        `keep_released` makes it final, once the state is safe.
+        """
+        due = [n for d in sorted(self._waiting) if d <= until for n in self._waiting.pop(d)]
+        self._journal.write_text("\n".join(due), "utf-8")
+        for name in due:
+            self._send(name, (self._pending / name).read_bytes())
+            self._held.pop(name, None)
+
+    def keep_released(self) -> None:
+        for name in self._journal.read_text("utf-8").splitlines():
+            (self._pending / name).unlink()
+        self._journal.unlink()
+
+    @property
+    def _journal(self) -> Path:
+        return self.root / "state" / "releasing.txt"
 
     def book(
-        self, feed: str, *, accepted: int = 0, quarantined: int = 0, duplicate: int = 0
+        self, feed: str, file: str, *, accepted: int = 0, quarantined: int = 0, duplicate: int = 0
     ) -> None:
-        """Add rows to a feed's ledger."""
-        counts = self.counts.setdefault(feed, Counts())
-        counts.received += accepted + quarantined + duplicate
-        counts.accepted += accepted
-        counts.quarantined += quarantined
-        counts.duplicate += duplicate
+        """Add rows of a file to a feed's ledger."""
+        self.counts.setdefault(feed, Counts()).add(accepted, quarantined, duplicate)
+        if self.holds:
+            held = Counts()
+            held.add(accepted, quarantined, duplicate)
+            self._held.setdefault(file, []).append((feed, held))
 
     def plant(
         self, feed: str, file: str, record: int, item: str, kind: str,
@@ -129,11 +188,14 @@ class Outbox:
         return max(0, room)
 
     def fault_frame(self) -> pl.DataFrame:
-        """Every planted fault, in the order of planting per kind of writer."""
+        """Every planted fault of the files sent, in order of file and record."""
         self._settle_faults()
         if not self._fault_rows:
             return pl.DataFrame(schema=_FAULT_SCHEMA)
-        return pl.concat(self._fault_rows).cast(dict.fromkeys(_TEXTS, pl.String))
+        planted = pl.concat(self._fault_rows).cast(dict.fromkeys(_TEXTS, pl.String))
+        planted = planted.sort("file", "record_number", "feed", "kind", "item")
+        waiting = [name for names in self._waiting.values() for name in names]
+        return planted.filter(~pl.col("file").is_in(waiting)) if waiting else planted
 
     def _settle_faults(self) -> None:
         rows = [tuple(asdict(fault).values()) for fault in self._faults]
@@ -144,7 +206,11 @@ class Outbox:
         self._faults.clear()
 
     def ledger_frame(self) -> pl.DataFrame:
-        rows = [(feed, *asdict(counts).values()) for feed, counts in sorted(self.counts.items())]
+        """One row per feed that has sent a file."""
+        sent = {feed: replace(counts) for feed, counts in self.counts.items()}
+        for feed, held in (entry for entries in self._held.values() for entry in entries):
+            sent[feed].add(-held.accepted, -held.quarantined, -held.duplicate)
+        rows = [(f, *asdict(c).values()) for f, c in sorted(sent.items()) if c.received]
         schema = {
             "feed": pl.String, "received": pl.Int64, "accepted": pl.Int64,
             "quarantined": pl.Int64, "duplicate": pl.Int64,

@@ -48,6 +48,7 @@ class Person:
     registered: date = date(2020, 1, 1)
     died: datetime | None = None
     moved_out: date | None = None
+    changed: date | None = None
     hypertension: bool = False
     diabetes: bool = False
     steady: bool = False
@@ -82,6 +83,11 @@ class Person:
     def age_on(self, day: date) -> int:
         before = (day.month, day.day) < (self.birth.month, self.birth.day)
         return day.year - self.birth.year - before
+
+    def lives_here(self, day: date) -> bool:
+        """Born, neither dead nor moved away on the day."""
+        gone = self.moved_out is not None and self.moved_out <= day
+        return self.birth <= day and self.died is None and not gone
 
     def alive_on(self, moment: datetime) -> bool:
         return self.died is None or moment <= self.died

@@ -72,6 +72,17 @@ class Population:
                 members.append((young.popleft(), self._random.choice("12"), "02"))
             self._move_in(members, home)
 
+    def settle_newcomers(self, members: list[tuple[int, str, str]], day: date) -> list[Person]:
+        """A household that moves in on the day: (age, sex, relation to the head) of each."""
+        places = homes()
+        home = self._random.choices(places, weights=[place.share for place in places])[0]
+        known = len(self.people)
+        self._move_in(members, home)
+        newcomers = self.people[known:]
+        for person in newcomers:
+            person.registered, person.is_permanent = day, True
+        return newcomers
+
     def _ages(self, residents: int, seed: int) -> list[int]:
         weights = np.array(parameters()["population"]["age_bands"], dtype=float)
         generator = np.random.default_rng([seed, 1])
@@ -177,7 +188,7 @@ class Population:
         count = max(1, round(random.gauss(expected, expected**0.5)))
         mothers = [
             p for p in self.people
-            if p.sex == "2" and 20 <= p.age_on(month.first) <= 42 and p.died is None
+            if p.sex == "2" and 20 <= p.age_on(month.first) <= 42 and p.lives_here(month.first)
         ]  # fmt: skip
         born: list[tuple[Person, Person, datetime]] = []
         for n in range(count):
@@ -213,7 +224,7 @@ class Population:
     def deaths(self, month: Month) -> list[Person]:
         """People who die in the month, mostly old, at least one; sets `died`."""
         rates = parameters()["population"]
-        alive = [p for p in self.people if p.died is None and p.birth < month.first]
+        alive = [p for p in self.people if p.birth < month.first and p.lives_here(month.last)]
         expected = len(alive) * rates["deaths_per_1000_year"] / 1000 / 12
         count = max(1, round(self._random.gauss(expected, expected**0.5)))
         weights = list(accumulate(1.09 ** p.age_on(month.first) for p in alive))

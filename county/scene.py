@@ -6,6 +6,7 @@ care come about (`population.py`, `services.py`) or how a sender writes rows (`s
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Protocol
 from zlib import crc32
 
@@ -46,7 +47,8 @@ class Document:
     """One file the domain wrote itself: a message batch, a CDA document, a DICOM object, a bundle.
 
     `accepted`, `quarantined` and `duplicate` are the entity rows (and unreadable pieces) the file
-    must become; `faults` names every planted one.
+    must become; `faults` names every planted one; `day` is when it is sent, the month's last when
+    not given.
     """
 
     feed: str
@@ -56,6 +58,7 @@ class Document:
     quarantined: int = 0
     duplicate: int = 0
     faults: list[Fault] = field(default_factory=list)
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,9 @@ class Scene:
       `end` (null while open), `bed_id`, `ward`, `discharge_mode`, `operation_code`,
       `operation_name`.
     - `births`: `child`, `mother` (numbers), `born` (datetime), `organization_id`.
+    - `marriages`: `husband`, `wife` (numbers), `day`.
+    - `moves`: `person`, `inward` (boolean), `day`, `elsewhere` (division code). Who moves in is
+      among `people`, who moves out is not.
     - `staff`: `staff_id`, `organization_id`, `person`, `category`, `title`, `department_name`,
       `employed`, `left`.
     - `organizations`: `organization_id`, `name`, `level`, `parent`, `is_primary_care`, `is_tcm`.
@@ -86,6 +92,8 @@ class Scene:
     visits: pl.DataFrame
     stays: pl.DataFrame
     births: pl.DataFrame
+    marriages: pl.DataFrame
+    moves: pl.DataFrame
     staff: pl.DataFrame
     organizations: pl.DataFrame
     identify: Callable[[str, pl.DataFrame], pl.DataFrame]

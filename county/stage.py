@@ -11,6 +11,7 @@ import polars as pl
 
 from county.identities import Identities
 from county.months import Month
+from county.movement import Changes
 from county.organizations import BY_ID, ORGANIZATIONS, township_of
 from county.people import Person
 from county.scene import Scene
@@ -30,27 +31,24 @@ class Stage:
         self._staff = staff_frame(staff)
         self._everyone = person_frame(people)
 
-    def people(self, month: Month, dead: list[Person]) -> pl.DataFrame:
-        """Everyone who lives there at some time of the month.
+    def people(self, month: Month, changed: list[Person]) -> pl.DataFrame:
+        """Everyone who lives there at some time of the month and does not move out in it.
 
         Args:
-            dead: Who died in the month.
+            changed: Who died, married or moved out in the month.
         """
         known = len(self._everyone)
         self._everyone = pl.concat([self._everyone, person_frame(self._people[known:])])
-        if dead:
-            deaths = pl.DataFrame(
-                {"person": [p.number for p in dead], "died": [p.died for p in dead]},
-                schema={"person": pl.Int64, "died": pl.Datetime("us")},
-            )
-            self._everyone = self._everyone.update(deaths, on="person")
+        if changed:
+            states = person_frame(changed).select("person", "died", "moved_out", "marital")
+            self._everyone = self._everyone.update(states, on="person")
         return living(self._everyone, month)
 
     def scene(
         self, month: Month, people: pl.DataFrame, care: CareMonth,
-        born: list[tuple[Person, Person, datetime]],
+        born: list[tuple[Person, Person, datetime]], changes: Changes,
     ) -> Scene:  # fmt: skip
-        """The scene of a month whose births, deaths and care have happened."""
+        """The scene of a month whose births, deaths, changes and care have happened."""
         return Scene(
             month=month,
             seed=self._seed,
@@ -63,6 +61,15 @@ class Stage:
                 [(c.number, m.number, at, c.organization_id) for c, m, at in born],
                 schema={"child": pl.Int64, "mother": pl.Int64, "born": pl.Datetime("us"),
                         "organization_id": pl.String}, orient="row",
+            ),
+            marriages=pl.DataFrame(
+                [(husband.number, wife.number, day) for husband, wife, day in changes.marriages],
+                schema={"husband": pl.Int64, "wife": pl.Int64, "day": pl.Date}, orient="row",
+            ),
+            moves=pl.DataFrame(
+                [(m.person.number, m.inward, m.day, m.elsewhere) for m in changes.moves],
+                schema={"person": pl.Int64, "inward": pl.Boolean, "day": pl.Date,
+                        "elsewhere": pl.String}, orient="row",
             ),
             staff=self._staff,
             organizations=self._organizations,
@@ -82,7 +89,7 @@ def person_frame(people: list[Person]) -> pl.DataFrame:
     """One row per person, without what depends on the month."""
     towns = {o.organization_id: _township(o.organization_id) for o in ORGANIZATIONS}
     names = (
-        "sex", "birth", "died", "ethnicity", "organization_id", "household_id", "relation",
+        "sex", "birth", "died", "moved_out", "ethnicity", "organization_id", "household_id", "relation",
         "marital", "is_permanent", "is_registered", "insurance_type", "hypertension", "diabetes",
     )  # fmt: skip
     return pl.DataFrame(
@@ -93,7 +100,7 @@ def person_frame(people: list[Person]) -> pl.DataFrame:
         },
         schema={
             "person": pl.Int64, **dict.fromkeys(names, pl.String), "township": pl.String,
-            "birth": pl.Date, "died": pl.Datetime("us"),
+            "birth": pl.Date, "died": pl.Datetime("us"), "moved_out": pl.Date,
             **dict.fromkeys(("is_permanent", "is_registered", "hypertension", "diabetes"),
                             pl.Boolean),
         },
@@ -101,7 +108,7 @@ def person_frame(people: list[Person]) -> pl.DataFrame:
 
 
 def living(everyone: pl.DataFrame, month: Month) -> pl.DataFrame:
-    """Those who live there at some time of the month, with their `age` on its first day."""
+    """Those who live there in the month, with their `age` on its first day."""
     first = pl.lit(month.first)
     birthday_passed = (pl.col("birth").dt.month() < first.dt.month()) | (
         (pl.col("birth").dt.month() == first.dt.month()) & (pl.col("birth").dt.day() <= 1)
@@ -110,6 +117,7 @@ def living(everyone: pl.DataFrame, month: Month) -> pl.DataFrame:
     return everyone.filter(
         pl.col("birth") <= month.last,
         pl.col("died").is_null() | (pl.col("died").dt.date() >= month.first),
+        pl.col("moved_out").is_null() | (pl.col("moved_out") > month.last),
     ).with_columns(age.clip(lower_bound=0).alias("age"))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines import cli_reading, console, quarantine_cli
+from pipelines import cli_reading, console, county_cli, quarantine_cli
 from pipelines.cli_reading import COUNT_LABELS, JsonFlag, open_lake, show_feeds
 from pipelines.settings import PROJECT, prepare_environment
 
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 quarantine_app = typer.Typer(no_args_is_help=True, help="隔离区：查看、定位、修复后重放。")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(county_cli.app, name="county")
 
 
 def main() -> None:
@@ -74,41 +75,6 @@ def _report(error: Exception) -> int:
             code = 6
     console.errors.print(f"错误（{type(error).__name__}）：{error}", markup=False, style="red")
     return code
-
-
-@app.command()
-def county(
-    out: Annotated[Path, typer.Option(help="输出目录（须为空）")],
-    residents: Annotated[int, typer.Option(min=100, help="居民数")] = 3000,
-    months: Annotated[int, typer.Option(min=1, max=120, help="月数，自 2026-01 起")] = 6,
-    seed: Annotated[int, typer.Option(help="随机种子；同种子同字节")] = 7,
-    profile: Annotated[
-        str,
-        typer.Option(
-            help="demo：三个乡镇，各种系统与格式都有；county：全县规模，12 个乡镇，以表格为主"
-        ),
-    ] = "demo",
-    json: JsonFlag = False,
-) -> None:
-    """生成一个虚构的示范县：各成员单位会发来的文件（inbox/）与标准答案（answer_key/）。"""
-    from county.build import build_county
-    from pipelines.progress import Step, report
-
-    def advance(name: str, share: float) -> None:
-        report(Step("county", name, round(share * 100), 100))
-
-    with console.progress_bars(quiet=json):
-        summary = build_county(residents, months, seed, out, progress=advance, profile=profile)
-    facts = {
-        "out": str(out), "files": summary.files, "bytes": summary.size, "digest": summary.digest,
-    }  # fmt: skip
-    if json:
-        console.print_json(facts)
-    else:
-        console.console.print(
-            f"示范县：{summary.files} 个文件，{summary.size / 1e6:.1f} MB，"
-            f"摘要 {summary.digest[:16]}"
-        )
 
 
 @app.command()

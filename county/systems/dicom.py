@@ -39,22 +39,22 @@ class DicomWriter:
         person = examination.encounter.person
         identity = self._identities.of(person, FEED)
         name = f"county_hospital_dicom/{examination.report_id}.dcm"
-        data = self._encoded(examination)
-        self._outbox.write(name, data)
-        self._outbox.book(FEED, accepted=1)
+        data, day = self._encoded(examination), examination.examined.date()
+        self._outbox.write(name, data, day)
+        self._outbox.book(FEED, name, accepted=1)
         for kind in identity.faults:
             self._outbox.plant(FEED, name, 1, "patient", kind, "accepted")
         if not self._duplicate_sent and self._count > 10:
             self._duplicate_sent = True
             again = name.replace(".dcm", "_resent.dcm")
-            self._outbox.write(again, data)
-            self._outbox.book(FEED, duplicate=1)
+            self._outbox.write(again, data, day)
+            self._outbox.book(FEED, again, duplicate=1)
             self._outbox.plant(FEED, again, 0, "file", "duplicate_file", "duplicate")
         if not self._broken_sent and self._outbox.room_for_faults(FEED):
             self._broken_sent = True
             again = name.replace(".dcm", "_cut.dcm")
-            self._outbox.write(again, data[:131] + b"?" * 40)
-            self._outbox.book(FEED, quarantined=1)
+            self._outbox.write(again, data[:131] + b"?" * 40, day)
+            self._outbox.book(FEED, again, quarantined=1)
             self._outbox.plant(
                 FEED, again, 0, "file", "malformed_file", "quarantined", "malformed_dicom"
             )

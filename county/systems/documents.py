@@ -1,5 +1,6 @@
 """Files of the two document feeds, one document a file, with the broken ones among them."""
 
+from datetime import date
 from random import Random
 
 from county.identities import Identities, Identity
@@ -49,30 +50,32 @@ class DocumentWriter:
             with_report = self._random.random() < rates["documents_laboratory"]
             if not with_record and not with_report:
                 continue
-            identity = self._identities.of(visit.person, EMR)
+            identity, day = self._identities.of(visit.person, EMR), visit.start.date()
             if with_record:
                 node = cda.outpatient_record(f"MZ{number}", visit, identity, doctor)
                 diagnoses = len(visit.diagnoses)
-                self._send(EMR, f"MZ{number}", node, identity, 1 + diagnoses)
+                self._send(EMR, f"MZ{number}", node, identity, 1 + diagnoses, day)
                 chosen = lines(self._random, WESTERN)
                 node = cda.prescription(f"CF{number}", visit, identity, doctor, chosen)
-                self._send(EMR, f"CF{number}", node, identity, 1 + diagnoses + len(chosen))
+                self._send(EMR, f"CF{number}", node, identity, 1 + diagnoses + len(chosen), day)
             if with_report:
                 report = self._diagnostics.bedside(visit)
                 node = cda.laboratory_report(f"JY{number}", report, identity, doctor)
-                self._send(EMR, f"JY{number}", node, identity, 1 + len(report.results))
+                self._send(EMR, f"JY{number}", node, identity, 1 + len(report.results), day)
         self._broken_file(EMR, care.month.compact)
 
     def _stay(self, stay: Encounter) -> None:
         identity = self._identities.of(stay.person, EMR)
         doctor, number = stay.staff.person.name, stay.encounter_id
+        assert stay.end is not None
+        day = stay.end.date()
         node = cda.front_page(f"SY{number}", stay, identity, doctor)
         diagnoses = len(stay.diagnoses)
         rows = 3 + diagnoses  # document, front page, admission and discharge diagnoses
-        self._send(EMR, f"SY{number}", node, identity, rows)
+        self._send(EMR, f"SY{number}", node, identity, rows, day)
         if self._random.random() < parameters()["services"]["documents_summary"]:
             summary = cda.discharge_summary(f"XJ{number}", stay, identity, doctor)
-            self._send(EMR, f"XJ{number}", summary, identity, 1 + 2 * diagnoses)
+            self._send(EMR, f"XJ{number}", summary, identity, 1 + 2 * diagnoses, day)
         if self._random.random() < parameters()["faults"]["row_fault"] * 2:
             text = serialized(cda.front_page(f"SY{number}X", stay, identity, doctor))
             text = text.replace(f'extension="{number}"'.encode(), f'extension="{number}X"'.encode())
@@ -84,7 +87,7 @@ class DocumentWriter:
                     b'<high value="20190501090000"', "discharge_before_admission", "rule_failed",
                 )  # fmt: skip
             text = text.replace(high, broken)
-            self._send_broken(EMR, f"SY{number}X", text, kind, reason or kind, rows - 1)
+            self._send_broken(EMR, f"SY{number}X", text, kind, reason or kind, rows - 1, day)
 
     def follow_ups(
         self, visits: list[FollowUp], archive_ids: list[str], doctors: list[Staff], month: str
@@ -94,7 +97,7 @@ class DocumentWriter:
             identity = self._identities.of(visit.person, HYPERTENSION, archive_id)
             doctor = doctors[visit.person.number % len(doctors)]
             node = cda.hypertension_follow_up(visit, archive_id, identity, doctor)
-            self._send(HYPERTENSION, visit.visit_id, node, identity, 2)
+            self._send(HYPERTENSION, visit.visit_id, node, identity, 2, visit.day)
             chance = parameters()["faults"]["row_fault"]
             if visit.systolic and self._random.random() < chance * 2:
                 self._broken_follow_up(visit, node)
@@ -115,24 +118,26 @@ class DocumentWriter:
         else:
             text = text.replace(day, b"ime/>")
             kind, reason = "missing_required", "missing_required"
-        self._send_broken(HYPERTENSION, name, text, kind, reason, 1)
+        self._send_broken(HYPERTENSION, name, text, kind, reason, 1, visit.day)
 
     # files ------------------------------------------------------------------------------------
 
-    def _send(self, feed: str, stem: str, node: Node, identity: Identity, rows: int) -> None:
+    def _send(
+        self, feed: str, stem: str, node: Node, identity: Identity, rows: int, day: date
+    ) -> None:
         """Send one document that holds so many entity rows."""
         name = f"{_FOLDERS[feed]}/{stem}.xml"
         data = serialized(node)
-        self._outbox.write(name, data)
-        self._outbox.book(feed, accepted=rows)
+        self._outbox.write(name, data, day)
+        self._outbox.book(feed, name, accepted=rows)
         self._count[feed] += 1
         for kind in identity.faults:
             self._outbox.plant(feed, name, 1, "patientRole", kind, "accepted")
         if self._count[feed] > 40 and "duplicate" in self._files[feed]:
             self._files[feed].remove("duplicate")
             again = f"{_FOLDERS[feed]}/{stem}_resent.xml"
-            self._outbox.write(again, data)
-            self._outbox.book(feed, duplicate=rows)
+            self._outbox.write(again, data, day)
+            self._outbox.book(feed, again, duplicate=rows)
             self._outbox.plant(feed, again, 0, "file", "duplicate_file", "duplicate")
 
     def _room(self, feed: str) -> bool:
@@ -140,15 +145,15 @@ class DocumentWriter:
         return self._broken[feed] + 1 <= ceiling * self._count[feed]
 
     def _send_broken(
-        self, feed: str, stem: str, data: bytes, kind: str, reason: str, sound: int
+        self, feed: str, stem: str, data: bytes, kind: str, reason: str, sound: int, day: date
     ) -> None:
         """Send a document of which one row is broken and `sound` rows are not."""
         if not self._room(feed):
             return
         self._broken[feed] += 1
         name = f"{_FOLDERS[feed]}/{stem}.xml"
-        self._outbox.write(name, data)
-        self._outbox.book(feed, accepted=sound, quarantined=1)
+        self._outbox.write(name, data, day)
+        self._outbox.book(feed, name, accepted=sound, quarantined=1)
         self._outbox.plant(feed, name, 1, "document", kind, "quarantined", reason)
 
     def _broken_file(self, feed: str, month: str) -> None:
@@ -176,5 +181,5 @@ class DocumentWriter:
         self._broken[feed] += 1
         name = f"{_FOLDERS[feed]}/{kind}_{month}.xml"
         self._outbox.write(name, data)
-        self._outbox.book(feed, quarantined=1)
+        self._outbox.book(feed, name, quarantined=1)
         self._outbox.plant(feed, name, 0, "file", f"{kind}_file", "quarantined", reason)

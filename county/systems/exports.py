@@ -239,8 +239,14 @@ class Exports:
         )
 
     @staticmethod
-    def residents(everyone: list[Person], last_day: date) -> Export:
-        people = [p for p in everyone if p.registered <= last_day]
+    def residents(everyone: list[Person], first_day: date, last_day: date) -> Export:
+        """Who was registered or changed in these days, as known on the last."""
+        noted = {
+            p.number: day
+            for p in everyone
+            if first_day <= (day := max(p.registered, p.changed or p.registered)) <= last_day
+        }
+        people = [p for p in everyone if p.number in noted]
         fields = (
             "organization_id", "household_id", "relation", "is_permanent", "is_registered",
             "ethnicity", "marital", "registered", "moved_out",
@@ -249,6 +255,7 @@ class Exports:
             {
                 "person": [p.number for p in people],
                 **{name: [getattr(p, name) for p in people] for name in fields},
+                "noted": list(noted.values()),
             },
             schema_overrides={"moved_out": _DAY},
         )

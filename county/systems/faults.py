@@ -80,7 +80,7 @@ class RowFaults:
             feed, together.select(list(layout.columns)), count, len(again), len(broken)
         )  # fmt: skip
         self._outbox.book(
-            feed, accepted=count, duplicate=sheet.duplicate, quarantined=sheet.quarantined
+            feed, file, accepted=count, duplicate=sheet.duplicate, quarantined=sheet.quarantined
         )
         return sheet
 

@@ -174,13 +174,12 @@ class Hl7Writer:
             day = min(message.moment.date(), care.month.last)
             by_day.setdefault(day, []).append(message)
         coming = sum(m.rows for m in messages)
-        broken = 0
         member, system, _ = feed.split("__")
         folder = f"{member}_{'adt' if system == 'his' else system}"
         for day in sorted(by_day):
             name = f"{folder}/{system}_{day:%Y%m%d}.hl7"
             texts: list[str] = []
-            clean, rows = True, 0
+            broken, rows = 0, 0
             for message in by_day[day]:
                 texts.append(message.text())
                 rows += message.rows
@@ -188,18 +187,18 @@ class Hl7Writer:
                     self._outbox.plant(feed, name, len(texts), "PID", kind, "accepted")
                 if self._repeated(feed, name, message, texts):
                     rows += message.rows
-                extra = self._extra(feed, name, message, texts, coming, broken, breaker)
-                broken += extra
-                clean = clean and not extra
+                broken += self._extra(feed, name, message, texts, coming, broken, breaker)
             data = "".join(texts).encode(_CHARSET[code][1])
-            self._outbox.write(name, data)
-            if clean and day.day > 20 and "duplicate" in self._files[feed]:
+            self._outbox.write(name, data, day)
+            accepted = sum(m.rows for m in by_day[day])
+            self._outbox.book(feed, name, accepted=accepted, quarantined=broken)
+            coming -= accepted
+            if not broken and day.day > 20 and "duplicate" in self._files[feed]:
                 self._files[feed].remove("duplicate")
                 again = name.replace(".hl7", "_resent.hl7")
-                self._outbox.write(again, data)
-                self._outbox.book(feed, duplicate=rows)
+                self._outbox.write(again, data, day)
+                self._outbox.book(feed, again, duplicate=rows)
                 self._outbox.plant(feed, again, 0, "file", "duplicate_file", "duplicate")
-        self._outbox.book(feed, accepted=coming, quarantined=broken)
         last = by_day[max(by_day)][-1] if by_day else None
         self._broken_files(code, feed, f"{folder}/{system}_{care.month.compact}", last)
 
@@ -208,7 +207,7 @@ class Hl7Writer:
         if self._randoms[feed].random() >= parameters()["faults"]["duplicate"]:
             return False
         texts.append(texts[-1])
-        self._outbox.book(feed, duplicate=message.rows)
+        self._outbox.book(feed, name, duplicate=message.rows)
         self._outbox.plant(feed, name, len(texts), "message", "duplicate_message", "duplicate")
         return True
 
@@ -284,7 +283,7 @@ class Hl7Writer:
         }[kind]  # fmt: skip
         name = f"{stem}_{kind}.hl7"
         self._outbox.write(name, data)
-        self._outbox.book(feed, quarantined=1)
+        self._outbox.book(feed, name, quarantined=1)
         record = int(kind in ("truncated", "wrong_encoding"))  # these begin as a message
         self._outbox.plant(feed, name, record, "file", f"{kind}_file", "quarantined", reason)
 

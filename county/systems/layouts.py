@@ -67,7 +67,8 @@ class Layout(_Strict):
     its extension when it is not named. A database has a `table` (several feeds may share the
     file), a workbook a `sheet` and perhaps a `title` row, XML a `root` and `row` element. JSON
     headers may be dotted paths.
-    `files` lists the broken or repeated files that may follow a month's file.
+    `files` lists the broken or repeated files that may follow a month's file. `by_day` names the
+    field whose day decides the file of a row once the county sends day by day.
     """
 
     file: str
@@ -83,6 +84,7 @@ class Layout(_Strict):
     columns: Annotated[dict[str, ColumnLayout], BeforeValidator(_spelled_out)]
     faults: list[RowFault] = []
     unmapped: UnmappedCode | None = None
+    by_day: str | None = None
     files: list[Literal["duplicate", "wrong_encoding", "empty", "malformed"]] = Field(default=[])
 
     @model_validator(mode="before")
@@ -103,14 +105,17 @@ class Layout(_Strict):
         lacking = [name for name in needed.get(self.format, ()) if getattr(self, name) is None]
         if lacking:
             raise ValueError(f"{self.file} needs {lacking}")
+        if self.by_day and (self.format == "sqlite" or "{month}" not in self.file):
+            raise ValueError(f"{self.file} cannot be sent by day")
         if "malformed" in self.files and self.format in ("csv", "jsonlines"):
             raise ValueError(f"{self.file}: a cut text table is still a table")
         if "wrong_encoding" in self.files and self.format != "csv":
             raise ValueError(f"{self.file}: only a text table can be in a wrong encoding")
         return self
 
-    def file_of(self, month: str) -> str:
-        return self.file.format(month=month)
+    def file_of(self, period: str) -> str:
+        """The file of a compact month (`202601`) or day (`20260115`)."""
+        return self.file.format(month=period)
 
 
 @cache

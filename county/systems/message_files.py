@@ -186,12 +186,12 @@ class MessageFiles(ABC):
             int(part.filter(~once)["rows"].sum()),
             int(part["bad"].sum()),
         )
-        yield Document(self.feed, name, data, true, bad, twice, faults)
+        yield Document(self.feed, name, data, true, bad, twice, faults, day)
         if not bad and day.day > 20 and not self._has_duplicate_file:
             self._has_duplicate_file = True
             again = self._name(f"{day:%Y%m%d}_resent")
             fault = Fault(self.feed, again, 0, "file", "duplicate_file", "duplicate", None)
-            yield Document(self.feed, again, data, 0, 0, true + twice, [fault])
+            yield Document(self.feed, again, data, 0, 0, true + twice, [fault], day)
 
     def _one_each(self, frame: pl.DataFrame) -> Iterator[Document]:
         for row in frame.iter_rows(named=True):
@@ -210,6 +210,7 @@ class MessageFiles(ABC):
                 row["bad"],
                 rows if again else 0,
                 faults,
+                row["day"],
             )
 
     def _wrong_file(self, text: str, month: Month) -> Document:

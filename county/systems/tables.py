@@ -4,12 +4,14 @@ Belongs here: one file per feed and month, and faults of whole files. Not here: 
 faults of rows (`faults.py`), bytes of a format (`encode.py`, `workbook.py`, `dbf.py`).
 """
 
+from datetime import date
+
 import polars as pl
 
 from county.identities import Identities
 from county.months import Month
 from county.outbox import Outbox
-from county.scene import Export
+from county.scene import Export, Planted
 from county.systems.dbf import as_dbf
 from county.systems.encode import as_csv, as_database, as_json_lines, as_xml
 from county.systems.faults import PERSON_FAULTS, RowFaults, Sheet
@@ -30,6 +32,7 @@ _UNREADABLE = "编码错误的文件,请重新导出\r\n"
 class TableWriter:
     """Writes one file per feed and month, then the file-level faults its layout asks for.
 
+    While the outbox holds files back, a layout that names its `by_day` field has a file a day.
     SQLite files, which several feeds may share, are written by `end_month`.
     """
 
@@ -42,7 +45,7 @@ class TableWriter:
         self._tables: dict[str, list[Sheet]] = {}
 
     def write(self, export: Export, month: Month) -> None:
-        """Write the feed's file of a month; an export without rows writes none.
+        """Write the feed's file or files of a month; an export without rows writes none.
 
         Raises:
             ValueError: the layout and the rows do not fit together.
@@ -58,15 +61,29 @@ class TableWriter:
         cells = rendered(feed, layout, rows)
         if "person" in rows.columns:
             cells = cells.with_columns(rows["faults"].alias(PERSON_FAULTS))
-        name = layout.file_of(month.compact)
         last = month.index == self._last_index
-        sheet = self._faults.sheet(feed, layout, name, cells, export.planted, last=last)
+        if layout.by_day and self._outbox.holds:
+            day = rows[layout.by_day].cast(pl.Date).clip(month.first, month.last)
+            for (sent,), part in cells.group_by(day.alias("day"), maintain_order=True):
+                keys = part[layout.key]
+                meant = [p for p in export.planted if p.key in keys]
+                self._file(feed, f"{sent:%Y%m%d}", part, meant, last=last, day=sent)
+            return
+        self._file(feed, month.compact, cells, export.planted, last=last)
+
+    def _file(
+        self, feed: str, period: str, cells: pl.DataFrame, planted: list[Planted], *,
+        last: bool, day: date | None = None,
+    ) -> None:  # fmt: skip
+        layout = layout_of(feed)
+        name = layout.file_of(period)
+        sheet = self._faults.sheet(feed, layout, name, cells, planted, last=last)
         if layout.format == "sqlite":
             self._tables.setdefault(layout.file, []).append(sheet)
             return
         data = _ENCODERS[layout.format](layout, sheet.rows)
-        self._outbox.write(name, data)
-        self._faulty_file(name, data, [sheet])
+        self._outbox.write(name, data, day)
+        self._faulty_file(name, data, [sheet], day)
 
     def end_month(self, month: Month) -> None:
         """Write the month's database files; a feed without rows has an empty table there."""
@@ -76,10 +93,10 @@ class TableWriter:
             data = as_database([(layout_of(s.feed), s.rows) for s in whole])
             name = pattern.format(month=month.compact)
             self._outbox.write(name, data)
-            self._faulty_file(name, data, whole)
+            self._faulty_file(name, data, whole, None)
         self._tables.clear()
 
-    def _faulty_file(self, name: str, data: bytes, sheets: list[Sheet]) -> None:
+    def _faulty_file(self, name: str, data: bytes, sheets: list[Sheet], day: date | None) -> None:
         """The next fault the layout still owes, if this month's file suits it."""
         first = sheets[0].feed
         waiting = self._waiting.setdefault(first, list(layout_of(first).files))
@@ -88,20 +105,22 @@ class TableWriter:
         if waiting[0] == "duplicate":
             if all(sheet.quarantined == 0 for sheet in sheets):
                 waiting.pop(0)
-                self._duplicate(name, data, sheets)
+                self._duplicate(name, data, sheets, day)
             elif len(waiting) > 1:  # this file has faults of its own; try the next month
                 waiting.append(waiting.pop(0))
         elif all(self._outbox.room_for_faults(sheet.feed) for sheet in sheets):
-            self._broken_file(name, data, waiting.pop(0), sheets)
+            self._broken_file(name, data, waiting.pop(0), sheets, day)
 
-    def _duplicate(self, name: str, data: bytes, sheets: list[Sheet]) -> None:
+    def _duplicate(self, name: str, data: bytes, sheets: list[Sheet], day: date | None) -> None:
         again = _suffixed(name, "_重发")
-        self._outbox.write(again, data)
+        self._outbox.write(again, data, day)
         for sheet in sheets:
-            self._outbox.book(sheet.feed, duplicate=len(sheet.rows))
+            self._outbox.book(sheet.feed, again, duplicate=len(sheet.rows))
             self._outbox.plant(sheet.feed, again, 0, "file", "duplicate_file", "duplicate")
 
-    def _broken_file(self, name: str, data: bytes, kind: str, sheets: list[Sheet]) -> None:
+    def _broken_file(
+        self, name: str, data: bytes, kind: str, sheets: list[Sheet], day: date | None
+    ) -> None:
         layout = layout_of(sheets[0].feed)
         if kind == "empty":
             broken, again, reason = b"", _suffixed(name, "_空"), "empty_file"
@@ -112,9 +131,9 @@ class TableWriter:
             other = "gb18030" if layout.encoding == "utf-8-sig" else "utf-16"
             broken, again = _UNREADABLE.encode(other), _suffixed(name, "_乱码")
             reason = "wrong_encoding"
-        self._outbox.write(again, broken)
+        self._outbox.write(again, broken, day)
         for sheet in sheets:
-            self._outbox.book(sheet.feed, quarantined=1)
+            self._outbox.book(sheet.feed, again, quarantined=1)
             self._outbox.plant(
                 sheet.feed, again, 0, "file", f"{kind}_file", "quarantined", reason
             )  # fmt: skip
