@@ -289,7 +289,7 @@ def write_people(
 
 
 def write(folder: Path, key: AnswerKey, outbox: Outbox, until: date) -> dict[str, int]:
-    """Write `measures`, `indicators`, `faults` and `ledger`; give the accepted rows of each feed."""
+    """Write `measures`, `indicators`, `faults`, `ledger`; give each feed's accepted rows."""
     key.measure_frame(until).write_parquet(folder / "measures.parquet")
     key.indicator_frame(until).write_parquet(folder / "indicators.parquet")
     outbox.fault_frame().write_parquet(folder / "faults.parquet")

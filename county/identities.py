@@ -30,6 +30,8 @@ _LOCAL_PREFIX = {
     "public_security": "GA", "civil_affairs": "MZ", "education_bureau": "JY",
     "environment_bureau": "HJ",
 }  # fmt: skip
+_LAST_OLD = date(1985, 1, 1)
+"""Who was born later never had a number of 15 digits; until 1999 all others had."""
 _KEPT = ("local_id", "name", "id_number", "health_card", "insurance_number", "phone", "address")
 
 
@@ -120,6 +122,9 @@ class Identities:
             elif draw < rates["missing_id"] + rates["invalid_id"]:
                 id_number = person.id_number[:-1] + _wrong_digit(person.id_number)
                 faults.append("invalid_id_number")
+            elif draw > 1 - rates["old_id_number"] and person.birth < _LAST_OLD:
+                id_number = _old(person.id_number)
+                faults.append("old_id_number")
             kind, other = names.variant(name, _uniform(number, self._key(feed, "name")), rates)
             if kind:
                 name = other
@@ -129,7 +134,7 @@ class Identities:
             if draw < rates["swapped_birthday"] and other_day:
                 birth = other_day
                 faults.append("swapped_birthday")
-        odd_id = id_number != person.id_number
+        odd_id = "missing_id_number" in faults or "invalid_id_number" in faults
         shows_card = odd_id or _uniform(number, self._key(feed, "card")) < 0.8
         shows_insurance = odd_id or _uniform(number, self._key(feed, "insurance")) < 0.7
         return Identity(
@@ -166,6 +171,8 @@ class Identities:
         }
         missing = ~clean & (draws["id"] < rates["missing_id"])
         wrong = ~clean & ~missing & (draws["id"] < rates["missing_id"] + rates["invalid_id"])
+        had_old = (register["birth"] < _LAST_OLD).to_numpy()
+        old = ~clean & had_old & (draws["id"] > 1 - rates["old_id_number"])
         named, name_faults = _varied(register["name"], draws["name"], clean, rates)
         swaps = register["swapped"].is_not_null().to_numpy()
         swap = ~clean & swaps & (draws["birth"] < rates["swapped_birthday"])
@@ -174,7 +181,8 @@ class Identities:
         insurance = odd | (draws["insurance"] < 0.7)
         marks = [
             pl.when(pl.Series(missing)).then(pl.lit("missing_id_number"))
-            .when(pl.Series(wrong)).then(pl.lit("invalid_id_number")),
+            .when(pl.Series(wrong)).then(pl.lit("invalid_id_number"))
+            .when(pl.Series(old)).then(pl.lit("old_id_number")),
             name_faults,
             pl.when(pl.Series(swap)).then(pl.lit("swapped_birthday")),
         ]  # fmt: skip
@@ -185,7 +193,7 @@ class Identities:
             "sex",
             pl.when(pl.Series(swap)).then("swapped").otherwise("birth").alias("birth"),
             pl.when(pl.Series(missing)).then(None).when(pl.Series(wrong)).then("wrong_id")
-            .otherwise("id_number").alias("id_number"),
+            .when(pl.Series(old)).then("old_id").otherwise("id_number").alias("id_number"),
             pl.when(pl.Series(card)).then("health_card").alias("health_card"),
             pl.when(pl.Series(insurance)).then("insurance_number").alias("insurance_number"),
             "phone", "address", "insurance_type", "insured_area",
@@ -214,6 +222,7 @@ class Identities:
                     "swapped": [_swapped(p.birth) for p in fresh],
                     "id_number": [p.id_number for p in fresh],
                     "wrong_id": [p.id_number[:-1] + _wrong_digit(p.id_number) for p in fresh],
+                    "old_id": [_old(p.id_number) for p in fresh],
                     "health_card": [p.health_card for p in fresh],
                     "insurance_number": [p.insurance_number for p in fresh],
                     "phone": [p.phone for p in fresh],
@@ -247,6 +256,11 @@ class Identities:
             parts += [part.cast(schema) for part in self._sent.get(feed, [])]  # type: ignore[arg-type]
             together = pl.concat(parts).unique().sort("person", "local_id")
             yield feed, self.identify(feed, together).select("person", *_KEPT)
+
+
+def _old(id_number: str) -> str:
+    """The 15 digits of the number's first generation: no century, no check digit."""
+    return id_number[:6] + id_number[8:17]
 
 
 def _wrong_digit(id_number: str) -> str:

@@ -75,18 +75,18 @@ class Movement:
         women = [p for p in single if p.sex == "2"]
         men = [p for p in single if p.sex == "1"]
         days = [day for day in month.days if day.weekday() != 6]
-        for wife in women[: 4 * count]:
+        for wife in women:
             if len(changes.marriages) == count:
                 return
-            fitting = (
-                n for n, man in enumerate(men)
+            fitting = [
+                n
+                for n, man in enumerate(men)
                 if man.household_id != wife.household_id
-                and man.ethnicity == wife.ethnicity
-                and -3 <= wife.birth.year - man.birth.year <= 8
-            )  # fmt: skip
-            chosen = next(fitting, None)
-            if chosen is None:
+                and -4 <= wife.birth.year - man.birth.year <= 10
+            ]
+            if not fitting:
                 continue
+            chosen = min(fitting, key=lambda n: men[n].ethnicity != wife.ethnicity)
             husband, day = men.pop(chosen), self._random.choice(days)
             for person in (husband, wife):
                 person.marital, person.changed = "20", day
@@ -115,8 +115,7 @@ class Movement:
             person.steady
             or person.number in self._rooted
             or person.moved_out is not None
-            or person.marital == "20"
-            and person.changed is not None
+            or (person.marital == "20" and person.changed is not None)
             or person.registered > month.first
             or (in_bed is not None and in_bed.date() >= month.first)
         )

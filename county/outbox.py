@@ -116,7 +116,7 @@ class Outbox:
         return self.root / "state" / "pending"
 
     def resume(self, root: Path) -> None:
-        """Go on in this folder from a saved state: what a broken-off run did beyond it is undone."""
+        """Go on from a saved state in this folder; undo what a broken-off run did beyond it."""
         self.root = root
         self._folders.clear()
         if self._journal.exists():

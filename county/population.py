@@ -104,6 +104,7 @@ class Population:
         ethnicity = random.choices(list(rates["ethnicity"]), list(rates["ethnicity"].values()))[0]
         family = names.family_part(random, ethnicity)
         phone = self._new_phone()
+        has_couple = any(relation == "1" for _, _, relation in members)
         elsewhere = random.random() < rates["registered_elsewhere"]
         head_given = ""
         for age, sex, relation in members:
@@ -131,7 +132,7 @@ class Population:
             person.is_registered = not elsewhere
             if person.is_registered and age >= 16:
                 person.is_permanent = random.random() >= rates["away"]
-            person.marital = "10" if age < 22 else "20" if len(members) > 1 else "30"
+            person.marital = _marital(age, relation, has_couple=has_couple)
             person.registered = date(2015 + person.number % 10, 1 + person.number % 12, 5)
             person.registered = max(person.registered, person.birth)
 
@@ -237,3 +238,12 @@ class Population:
             person.died = moment + timedelta(minutes=self._random.randrange(6 * 60, 24 * 60))
             dead[person.number] = person
         return sorted(dead.values(), key=lambda p: (p.died, p.number))
+
+
+def _marital(age: int, relation: str, *, has_couple: bool) -> str:
+    """GB/T 2261.2 by place in the household: single, married, widowed or divorced."""
+    if relation in ("1", "02") and has_couple:
+        return "20"
+    if relation in ("2", "3") or age < 40:
+        return "10"
+    return "40" if age < 60 else "30"

@@ -89,8 +89,9 @@ def person_frame(people: list[Person]) -> pl.DataFrame:
     """One row per person, without what depends on the month."""
     towns = {o.organization_id: _township(o.organization_id) for o in ORGANIZATIONS}
     names = (
-        "sex", "birth", "died", "moved_out", "ethnicity", "organization_id", "household_id", "relation",
-        "marital", "is_permanent", "is_registered", "insurance_type", "hypertension", "diabetes",
+        "sex", "birth", "died", "moved_out", "ethnicity", "organization_id", "household_id",
+        "relation", "marital", "is_permanent", "is_registered", "insurance_type",
+        "hypertension", "diabetes",
     )  # fmt: skip
     return pl.DataFrame(
         {

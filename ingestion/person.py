@@ -36,16 +36,33 @@ class People:
     sealed: pl.DataFrame
 
 
-def valid_id_number(number: pl.Expr) -> pl.Expr:
-    """True for an 18-character citizen number with a right check character (GB 11643-1999)."""
-    shaped = number.str.contains(r"^\d{17}[\dX]$")
+def current_id_number(number: pl.Expr) -> pl.Expr:
+    """A citizen number of 15 digits as its 18 characters; any other number as it is.
+
+    The first generation had no century, always 19, and no check character (GB 11643-1989).
+    """
+    first_17 = number.str.slice(0, 6) + "19" + number.str.slice(6, 9)
+    return (
+        pl.when(number.str.contains(r"^\d{15}$"))
+        .then(first_17 + _check_character(first_17))
+        .otherwise(number)
+    )
+
+
+def _check_character(number: pl.Expr) -> pl.Expr:
+    """ISO 7064 MOD 11-2 over the first 17 characters."""
     total = pl.sum_horizontal(
         number.str.slice(i, 1).cast(pl.Int32, strict=False) * w for i, w in enumerate(_WEIGHTS)
     )
-    expected = (total % 11).replace_strict(
+    return (total % 11).replace_strict(
         list(range(11)), list(_CHECK), default=None, return_dtype=pl.String
     )
-    return shaped & (expected == number.str.slice(17, 1))
+
+
+def valid_id_number(number: pl.Expr) -> pl.Expr:
+    """True for an 18-character citizen number with a right check character (GB 11643-1999)."""
+    shaped = number.str.contains(r"^\d{17}[\dX]$")
+    return shaped & (_check_character(number) == number.str.slice(17, 1))
 
 
 def people(
@@ -60,7 +77,8 @@ def people(
     first, run = runs(block, _NAMES)
     blocks = block.filter(first).with_columns(pl.col("id_number").str.to_uppercase())
     blocks = blocks.with_columns(row_digests(blocks), run.filter(first).alias("_run"))
-    valid = blocks.select(valid_id_number(pl.col("id_number")).fill_null(False)).to_series()
+    numbers = blocks.select(current_id_number(pl.col("id_number"))).to_series()
+    valid = blocks.select(valid_id_number(pl.lit(numbers)).fill_null(False)).to_series()
     compact = contract.format in COMPACT_FORMATS
     birth = fields.get("birth_date")
     columns = entities()["source_person"].columns
@@ -77,7 +95,7 @@ def people(
     rows = typed_blocks.select(
         vault.tokens("person", keys).alias("source_person_id"),
         vault.tokens(
-            "id_number", pl.select(pl.when(valid).then(blocks["id_number"])).to_series()
+            "id_number", pl.select(pl.when(valid).then(numbers)).to_series()
         ).alias("id_number_token"),
         vault.tokens("health_card", blocks["health_card_number"]).alias("health_card_token"),
         vault.tokens("insurance", blocks["insurance_number"]).alias("insurance_token"),

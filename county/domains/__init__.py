@@ -28,5 +28,6 @@ DOMAINS: tuple[str, ...] = (
     "licences",
     "tcm_clinics",
     "returned_records",
+    "civil_registers",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""

@@ -80,7 +80,7 @@ def test_every_kind_of_fault_is_planted(default: Built) -> None:
         "truncated_file", "wrong_encoding_file", "empty_file", "malformed_file", "forbidden_file",
         "unsupported_file", "impossible_date", "missing_required", "unknown_code", "out_of_range",
         "discharge_before_admission", "unmapped_local_code", "missing_id_number",
-        "invalid_id_number", "name_variant",
+        "invalid_id_number", "old_id_number", "name_variant",
     } <= set(faults["kind"])  # fmt: skip
     assert set(faults["reason_code"].drop_nulls()) <= set(REASONS)
     refused = faults.filter(pl.col("outcome") == "quarantined")

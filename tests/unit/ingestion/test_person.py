@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ingestion.person import valid_id_number
+from ingestion.person import current_id_number, valid_id_number
 from ingestion.vault import Vault
 
 
@@ -23,6 +23,20 @@ from ingestion.vault import Vault
 def test_check_character(number: str, valid: bool) -> None:
     frame = pl.DataFrame({"n": [number]})
     assert frame.select(valid_id_number(pl.col("n")).fill_null(False)).item() is valid
+
+
+@pytest.mark.parametrize(
+    ("number", "current"),
+    [
+        ("110105491231002", "11010519491231002X"),
+        ("11010519491231002X", "11010519491231002X"),
+        ("11010549123100", "11010549123100"),
+        (None, None),
+    ],
+)
+def test_fifteen_digits_become_eighteen(number: str | None, current: str | None) -> None:
+    frame = pl.DataFrame({"n": [number]}, schema={"n": pl.String})
+    assert frame.select(current_id_number(pl.col("n"))).item() == current
 
 
 def test_tokens_are_stable_and_differ_by_kind(tmp_path: Path) -> None:
