@@ -32,12 +32,13 @@ class Conformed:
 
     `accepted` has the entity's own columns, raw codes, `row_digest` and the position columns.
     `refused` has position, `row_digest`, `reason_code` (the first) and `detail` (all violations).
-    `unmapped` counts source codes by (column, code).
+    `unmapped` has position, `column` and `code` of every source code of an accepted row that no
+    crosswalk and no code system knows.
     """
 
     accepted: pl.DataFrame
     refused: pl.DataFrame
-    unmapped: dict[tuple[str, str], int]
+    unmapped: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -223,8 +224,8 @@ def _reasons(bad: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
     )
 
 
-def _unmapped(good: pl.DataFrame, entity: Entity) -> dict[tuple[str, str], int]:
-    counts: dict[tuple[str, str], int] = {}
+def _unmapped(good: pl.DataFrame, entity: Entity) -> pl.DataFrame:
+    found = [good.select(*_POSITION).clear().with_columns(column=pl.lit(""), code=pl.lit(""))]
     for name in entity.columns:
         if name in entity.coded:
             raw = raw_name(name)
@@ -234,6 +235,5 @@ def _unmapped(good: pl.DataFrame, entity: Entity) -> dict[tuple[str, str], int]:
         else:
             continue
         if len(lost):
-            for code, seen in lost.group_by(raw).len().iter_rows():
-                counts[name, code] = seen
-    return counts
+            found.append(lost.select(*_POSITION, column=pl.lit(name), code=pl.col(raw)))
+    return pl.concat(found)

@@ -155,7 +155,8 @@ def _take_batch(
 @dataclass(frozen=True)
 class Outcome:
     """What became of a parsed batch. `quarantined` are pieces new to quarantine, `repeated` refused
-    ones that are in it already (counted as duplicates)."""
+    ones that are in it already (counted as duplicates); `unmapped` counts codes of accepted rows by
+    (entity, column, code)."""
 
     counts: dict[str, Count]
     quarantined: list[Quarantined]
@@ -228,7 +229,8 @@ class Landing:
             )
             quarantined += kept
             repeated += again
-            for (column, code), seen in result.unmapped.items():
+            new = result.unmapped.join(accepted, on=[FILE, RECORD, ITEM], how="semi")
+            for column, code, seen in new.group_by("column", "code").len().iter_rows():
                 unmapped[name, column, code] = seen
         if parsed.problems:
             pieces = [self.unreadable(p, files) for p in parsed.problems]

@@ -224,6 +224,14 @@ class Ledger:
         )
         return {row["feed"]: row for row in rows}
 
+    def unmapped_codes(self, feed: str | None = None) -> list[sqlite3.Row]:
+        """`feed`, `entity`, `column_name`, `source_code`, `seen`; most seen first."""
+        return self.database.execute(
+            """select * from unmapped_code where :feed is null or feed = :feed
+            order by seen desc, feed, entity, column_name, source_code""",
+            {"feed": feed},
+        ).fetchall()
+
     def balanced(self) -> bool:
         """True when every batch and every feed total adds up, by the stored rows themselves."""
         odd = self.database.execute(

@@ -1,4 +1,4 @@
-"""The reading commands of `yigong`: status, indicators, evidence, inspect, query, reveal.
+"""The reading commands of `yigong`: status, unmapped, indicators, evidence, inspect, query, reveal.
 
 They look and do not change anything, but for the audit line that `reveal` writes before it gives.
 """
@@ -21,7 +21,7 @@ COUNT_LABELS = {
 
 
 def register(app: typer.Typer) -> None:
-    for command in (status, indicators, evidence, inspect, query, reveal):
+    for command in (status, unmapped, indicators, evidence, inspect, query, reveal):
         app.command()(command)
 
 
@@ -57,6 +57,24 @@ def status(json: JsonFlag = False) -> None:
     balance = "[green]平衡[/]" if found["ledger_balanced"] else "[bold red]不平[/]"
     version = f"v{found['version']}（{found['published_at']}）" if found["version"] else "尚未发布"
     console.console.print(f"台账：{balance}　发布版本：{version}　目录：{found['home']}")
+
+
+def unmapped(
+    feed: Annotated[str | None, typer.Option(help="只看这个数据源")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """未映射的本地代码：谁发来、哪一列、几次，请其负责人补对照表后重放。"""
+    from pipelines import reading
+
+    found = reading.unmapped_codes(open_lake(), feed=feed)
+    if json:
+        console.print_json(found)
+        return
+    labels = {
+        "label": "数据源", "owner": "负责人", "column_label": "列", "source_code": "本地代码",
+        "seen": "次数", "crosswalk": "对照表",
+    }  # fmt: skip
+    console.print_table(f"未映射代码 {len(found)} 个", found, labels)
 
 
 def indicators(

@@ -3,13 +3,14 @@
 Belongs here: words to functions and results to a line or JSON. Not here: the county (`county/`).
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines import console
-from pipelines.cli_reading import JsonFlag
+from pipelines.cli_reading import JsonFlag, open_lake
 
 if TYPE_CHECKING:
     from county.build import CountySummary, Progress
@@ -59,6 +60,29 @@ def advance(
     with console.progress_bars(quiet=json):
         summary = advance_county(out, days, progress=_progress())
     _tell(summary, out, json=json)
+
+
+@app.command()
+def check(
+    out: Annotated[Path, typer.Option(help="yigong county 的输出目录，已接入本湖仓")],
+    json: JsonFlag = False,
+) -> None:
+    """对照标准答案：台账、隔离与未映射代码是否逐条与埋设的差错一致。有差异时退出码为 1。"""
+    from pipelines.county_check import check_county
+
+    found = check_county(open_lake(), out)
+    if json:
+        console.print_json(asdict(found))
+    else:
+        for line in found.differences:
+            console.console.print(f"  ✘ {line}", markup=False)
+        console.console.print(
+            f"对照 {found.feeds} 个数据源、{found.rows:,} 行、{found.refusals:,} 处应拒、"
+            f"{found.unmapped:,} 个未映射代码：{len(found.differences)} 处差异；"
+            f"台账{'平衡' if found.balanced else '不平'}"
+        )
+    if found.differences or not found.balanced:
+        raise typer.Exit(1)
 
 
 def _progress() -> "Progress":

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from ingestion.entity import entities
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from pipelines.site import contracts, indicator_systems
@@ -52,6 +53,35 @@ def status(lake: Lake) -> dict[str, Any]:
         "ledger_balanced": balanced,
         "feeds": feeds,
     }
+
+
+def unmapped_codes(lake: Lake, *, feed: str | None = None) -> list[dict[str, Any]]:
+    """Local codes nobody mapped, most seen first, with the feed's owner and the crosswalk to mend.
+
+    Raises:
+        ValueError: there is no such feed.
+    """
+    known = contracts(lake.home)
+    if feed and feed not in known:
+        raise ValueError(f"没有数据源 {feed} 的契约")
+    with Ledger(lake.home) as ledger:
+        found = ledger.unmapped_codes(feed)
+    codes = []
+    for row in found:
+        contract = known.get(row["feed"])
+        column = entities()[row["entity"]].columns[row["column_name"]]
+        fields = contract.mapping().records[row["entity"]].fields if contract else {}
+        field_map = fields.get(row["column_name"])
+        codes.append(
+            {
+                **dict(row),
+                "label": contract.label_zh if contract else row["feed"],
+                "owner": contract.owner if contract else None,
+                "column_label": column.label_zh,
+                "crosswalk": field_map.code_map if field_map else None,
+            }
+        )
+    return codes
 
 
 def analysis(lake: Lake) -> duckdb.DuckDBPyConnection:
