@@ -17,6 +17,7 @@ from county import answer_key
 from county.answer_key import AnswerKey
 from county.archives import Archives, archive_number
 from county.domains import DOMAINS
+from county.false_service import FalseService
 from county.identities import Identities
 from county.illness import Chronic, FollowUp
 from county.insurance import Fund
@@ -29,8 +30,8 @@ from county.parameters import changed
 from county.people import Person
 from county.population import Population
 from county.profiles import DEFAULT, Profile, apply_profile
-from county.scene import Document, Domain, Export, Scene
-from county.services import Services, make_staff
+from county.scene import Document, Domain, Export, Planted, Scene
+from county.services import Services, doctors_of, make_staff
 from county.stage import Stage
 from county.state import load_state, save_state
 from county.systems.dicom import DicomWriter
@@ -147,10 +148,11 @@ class _Run:
         self._population = Population(residents, seed, self.months[0].first)
         people = self._population.people
         self._beds = make_beds(residents, self.months)
-        self._chronic = Chronic(people, seed)
         self._staff = make_staff(people, residents, seed)
         rooted = [s.person.number for members in self._staff.values() for s in members]
         self._movement = Movement(self._population, rooted, seed)
+        self._chronic = Chronic(people, doctors_of(self._staff, TOWNSHIPS), seed)
+        self._false_service = FalseService(self._chronic, seed)
         self._services = Services(people, self._beds, self._staff, seed)
         self._diagnostics = Diagnostics(seed)
         self._fund = Fund(people, seed)
@@ -161,7 +163,9 @@ class _Run:
         self._stage = Stage(seed, people, self._staff, self._identities)
         self._domains = make_domains(seed, profile)
         self._hl7 = Hl7Writer(self.outbox, self._identities, seed)
-        self._documents = DocumentWriter(self.outbox, self._identities, self._diagnostics, seed)
+        self._documents = DocumentWriter(
+            self.outbox, self._identities, self._diagnostics, self._staff, seed
+        )
         self._dicom = DicomWriter(self.outbox, self._identities)
         self._births: list[tuple[str, Person]] = []
         self._archives = Archives(people, self._chronic, seed)
@@ -173,7 +177,9 @@ class _Run:
         changes = self._movement.month(month)
         people = self._stage.people(month, dead + changes.people)
         care = self._services.month(month, people)
-        follow_ups = self._chronic.month(month)
+        follow_ups, planted = self._false_service.month(
+            month, self._chronic.month(month), care.present
+        )
         settlements = self._fund.month(care)
         hospital = [v for v in care.visits if v.organization_id in HOSPITALS]
         stays = [s for s in care.admitted if s.organization_id in HOSPITALS]
@@ -191,7 +197,7 @@ class _Run:
         self._send(exports.examinations(examinations), month)
         self._send(exports.front_pages(scene), month)
         self._send(exports.settlements(settlements), month)
-        self._public_health(month, follow_ups)
+        self._public_health(month, follow_ups, planted)
         self._births += [(f"CS{child.number:09d}", child) for child, _, _ in born]
         self._send(exports.births(born), month)
         self._send(exports.deaths(dead), month)
@@ -214,7 +220,9 @@ class _Run:
         for fault in piece.faults:
             self.outbox.add_fault(fault)
 
-    def _public_health(self, month: Month, follow_ups: list[FollowUp]) -> None:
+    def _public_health(
+        self, month: Month, follow_ups: list[FollowUp], planted: list[Planted]
+    ) -> None:
         """Archives and follow-ups, each centre's in the system it works in."""
         places = {
             "township_a": ["653999T01"],
@@ -223,21 +231,18 @@ class _Run:
         }
         for member, codes in places.items():
             system = "primary_cloud" if member == "consortium" else "public_health"
-            doctors = {
-                code: [s for s in self._staff[code] if s.category == "11" and s.left is None]
-                for code in codes
-            }
-            names = {code: [s.staff_id for s in own] for code, own in doctors.items()}
             for disease in ("hypertension", "diabetes"):
                 visits = [
                     v for v in follow_ups if v.disease == disease and v.organization_id in codes
                 ]
                 numbers = [archive_number(v.organization_id, v.person) for v in visits]
+                sent = {v.visit_id for v in visits}
+                faults = [fault for fault in planted if fault.key in sent]
                 feed = f"{member}__{system}__{disease}"
                 if feed == HYPERTENSION_DOCUMENTS:
-                    self._documents.follow_ups(visits, numbers, doctors[codes[0]], month.compact)
+                    self._documents.follow_ups(visits, numbers, faults, month.compact)
                 else:
-                    self._send(self._exports.follow_ups(feed, visits, numbers, names), month)
+                    self._send(self._exports.follow_ups(feed, visits, numbers, faults), month)
             opened = [a for code in codes for a in self._archives.month(code, month)]
             self._send(self._exports.archives(f"{member}__{system}__archives", opened), month)
 

@@ -55,6 +55,7 @@ class FollowUp:
     visit_id: str
     disease: str
     organization_id: str
+    staff_id: str
     person: Person
     day: date
     mode: str
@@ -70,11 +71,16 @@ class FollowUp:
 
 
 class Chronic:
-    """The registers of hypertension and diabetes, and their quarterly visits."""
+    """The registers of hypertension and diabetes, and their quarterly visits.
 
-    def __init__(self, people: list[Person], seed: int) -> None:
+    Args:
+        doctors: Staff numbers by township centre; a person has one doctor of the centre.
+    """
+
+    def __init__(self, people: list[Person], doctors: dict[str, list[str]], seed: int) -> None:
         self._random = Random(f"{seed}/illness")
         self._people = people
+        self._doctors = doctors
         self._count = 0
         self._mover_month = 2
         self.registers: dict[str, list[tuple[Person, int, bool]]] = {}
@@ -138,14 +144,17 @@ class Chronic:
                 if (month.number - 1) % 3 != phase and not person.steady:
                     continue
                 if adherent or person.steady or self._random.random() < chance:
-                    found.append(self._visit(person, disease, centre, month))
+                    found.append(self.visit(person, disease, month))
                     served[centre] = served.get(centre, 0) + 1
             for centre, person in sorted(idle.items()):
                 if not served.get(centre):
-                    found.append(self._visit(person, disease, centre, month))
+                    found.append(self.visit(person, disease, month))
         return sorted(found, key=lambda f: (f.day, f.visit_id))
 
-    def _visit(self, person: Person, disease: str, centre: str, month: Month) -> FollowUp:
+    def visit(self, person: Person, disease: str, month: Month) -> FollowUp:
+        """A visit on some day of the month, under a number of its own."""
+        centre = self.centre_of(person, month)
+        own = self._doctors[centre]
         random, rates = self._random, parameters()["illness"]
         self._count += 1
         mode = random.choices(list(rates["visit_modes"]), list(rates["visit_modes"].values()))[0]
@@ -162,6 +171,7 @@ class Chronic:
             f"{self._count:07d}",
             disease=disease,
             organization_id=centre,
+            staff_id=own[person.number % len(own)],
             person=person,
             day=day,
             mode=mode,

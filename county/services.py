@@ -117,6 +117,14 @@ def make_staff(people: list[Person], residents: int, seed: int) -> dict[str, lis
     return staff
 
 
+def doctors_of(staff: dict[str, list[Staff]], codes: list[str]) -> dict[str, list[str]]:
+    """Numbers of the physicians in service at each of the organizations."""
+    return {
+        code: [s.staff_id for s in staff[code] if s.category == "11" and s.left is None]
+        for code in codes
+    }
+
+
 @dataclass(slots=True)
 class CareMonth:
     """Everything that happened in one month. `outpatient` has every visit, cancelled ones too;

@@ -8,6 +8,7 @@ from county.illness import FollowUp
 from county.laboratory import Diagnostics
 from county.outbox import Outbox
 from county.parameters import parameters
+from county.scene import Planted
 from county.services import CareMonth, Encounter, Staff
 from county.systems import cda
 from county.systems.cda_parts import Node, serialized
@@ -25,11 +26,13 @@ class DocumentWriter:
     """Writes shared documents and counts how many of each feed have gone out."""
 
     def __init__(
-        self, outbox: Outbox, identities: Identities, diagnostics: Diagnostics, seed: int
-    ) -> None:
+        self, outbox: Outbox, identities: Identities, diagnostics: Diagnostics,
+        staff: dict[str, list[Staff]], seed: int,
+    ) -> None:  # fmt: skip
         self._outbox = outbox
         self._identities = identities
         self._diagnostics = diagnostics
+        self._staff = {member.staff_id: member for own in staff.values() for member in own}
         self._random = Random(f"{seed}/documents")
         self._count = dict.fromkeys(_FOLDERS, 0)
         self._broken = dict.fromkeys(_FOLDERS, 0)
@@ -90,17 +93,24 @@ class DocumentWriter:
             self._send_broken(EMR, f"SY{number}X", text, kind, reason or kind, rows - 1, day)
 
     def follow_ups(
-        self, visits: list[FollowUp], archive_ids: list[str], doctors: list[Staff], month: str
+        self, visits: list[FollowUp], archive_ids: list[str], planted: list[Planted], month: str
     ) -> None:
-        """Township A's hypertension follow-ups of a month, with the archive number of each."""
+        """Township A's hypertension follow-ups of a month, with the archive number of each.
+
+        Args:
+            planted: Faults of meaning by number of the visit.
+        """
         for visit, archive_id in zip(visits, archive_ids, strict=True):
             identity = self._identities.of(visit.person, HYPERTENSION, archive_id)
-            doctor = doctors[visit.person.number % len(doctors)]
+            doctor = self._staff[visit.staff_id]
             node = cda.hypertension_follow_up(visit, archive_id, identity, doctor)
             self._send(HYPERTENSION, visit.visit_id, node, identity, 2, visit.day)
             chance = parameters()["faults"]["row_fault"]
             if visit.systolic and self._random.random() < chance * 2:
                 self._broken_follow_up(visit, node)
+        for fault in planted:
+            name = f"{_FOLDERS[HYPERTENSION]}/{fault.key}.xml"
+            self._outbox.plant(HYPERTENSION, name, 1, "document", fault.kind, "accepted")
         self._broken_file(HYPERTENSION, month)
 
     def _broken_follow_up(self, visit: FollowUp, node: Node) -> None:

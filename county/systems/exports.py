@@ -16,7 +16,7 @@ from county.laboratory import Examination
 from county.organizations import ORGANIZATIONS, Bed, boundary_ring, township_of, uses_cloud
 from county.parameters import parameters
 from county.people import Person
-from county.scene import Export, Scene
+from county.scene import Export, Planted, Scene
 from county.systems.drugs import CHINESE, WESTERN, prescribed
 
 _OWN_FEED = {
@@ -150,24 +150,19 @@ class Exports:
 
     @staticmethod
     def follow_ups(
-        feed: str, visits: list[FollowUp], archive_ids: list[str], doctors: dict[str, list[str]]
+        feed: str, visits: list[FollowUp], archive_ids: list[str], planted: list[Planted]
     ) -> Export:
-        """Follow-ups with the archive number of each; a person has one doctor of the centre."""
+        """Follow-ups with the archive number of each."""
         fields = (
-            "visit_id", "organization_id", "day", "mode", "systolic", "diastolic", "heart_rate",
-            "weight", "height", "glucose", "hba1c_percent", "result", "next_day",
+            "visit_id", "organization_id", "staff_id", "day", "mode", "systolic", "diastolic",
+            "heart_rate", "weight", "height", "glucose", "hba1c_percent", "result", "next_day",
         )  # fmt: skip
-        staff = [doctors[v.organization_id] for v in visits]
         return Export(
             feed,
             pl.DataFrame(
                 {
                     "person": [v.person.number for v in visits],
                     **{name: [getattr(v, name) for v in visits] for name in fields},
-                    "staff_id": [
-                        own[v.person.number % len(own)]
-                        for v, own in zip(visits, staff, strict=True)
-                    ],
                     "archive_id": archive_ids,
                     "local_id": archive_ids,
                 },
@@ -176,6 +171,7 @@ class Exports:
                     "glucose": pl.Float64, "hba1c_percent": pl.Float64,
                 },
             ),
+            planted,
         )  # fmt: skip
 
     @staticmethod
