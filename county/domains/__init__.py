@@ -29,5 +29,6 @@ DOMAINS: tuple[str, ...] = (
     "tcm_clinics",
     "returned_records",
     "civil_registers",
+    "family_doctor",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
