@@ -23,6 +23,8 @@ Uniforms = npt.NDArray[np.float64]
 _MASK = (1 << 64) - 1
 _STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _CLEAN_FEEDS = ("health_commission__registry__staff",)
+_CARD_SYSTEM = "health_commission__card_platform__"
+"""Its feeds always know the card number."""
 _LOCAL_PREFIX = {
     "county_hospital": "A", "tcm_hospital": "B", "township_a": "TA", "township_b": "TB",
     "village_rooms": "VR", "insurance_bureau": "YB", "health_commission": "RK",
@@ -135,7 +137,8 @@ class Identities:
                 birth = other_day
                 faults.append("swapped_birthday")
         odd_id = "missing_id_number" in faults or "invalid_id_number" in faults
-        shows_card = odd_id or _uniform(number, self._key(feed, "card")) < 0.8
+        shows_card = odd_id or feed.startswith(_CARD_SYSTEM)
+        shows_card = shows_card or _uniform(number, self._key(feed, "card")) < 0.8
         shows_insurance = odd_id or _uniform(number, self._key(feed, "insurance")) < 0.7
         return Identity(
             local_id or own, name, birth, id_number,
@@ -177,7 +180,7 @@ class Identities:
         swaps = register["swapped"].is_not_null().to_numpy()
         swap = ~clean & swaps & (draws["birth"] < rates["swapped_birthday"])
         odd = missing | wrong
-        card = odd | (draws["card"] < 0.8)
+        card = odd | (draws["card"] < 0.8) | feed.startswith(_CARD_SYSTEM)
         insurance = odd | (draws["insurance"] < 0.7)
         marks = [
             pl.when(pl.Series(missing)).then(pl.lit("missing_id_number"))

@@ -30,5 +30,8 @@ DOMAINS: tuple[str, ...] = (
     "returned_records",
     "civil_registers",
     "family_doctor",
+    "chronic_care",
+    "devices",
+    "health_card",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""

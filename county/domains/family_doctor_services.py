@@ -82,7 +82,7 @@ class Fulfilment:
     def _borne_out(
         self, scene: Scene, given: pl.DataFrame, random: np.random.Generator
     ) -> pl.DataFrame:
-        """Clinic services take place at a visit of the month; without one the doctor comes or calls."""
+        """Clinic services take place at a visit of the month, else at home or by telephone."""
         rates, month = self._rates, scene.month
         visits = of_level(scene, scene.visits, ["township", "village"]).sort("start")
         visits = visits.unique("person", keep="last", maintain_order=True).select(
