@@ -70,7 +70,8 @@ class FalseService:
     def _of_the_dead(self, month: Month) -> Iterator[tuple[str, FollowUp]]:
         """The register still has a dead patient, and the visit due is written."""
         for disease, person, phase in self._managed():
-            if person.died is None or (month.number - 1) % 3 != phase:
+            due = (month.number - 1) % 3 == phase or DEAD not in self._planted
+            if person.died is None or not due:
                 continue
             days = [day for day in month.days if day > person.died.date()]
             if days and self._chosen(DEAD, "of_the_dead"):
