@@ -33,5 +33,6 @@ DOMAINS: tuple[str, ...] = (
     "chronic_care",
     "devices",
     "health_card",
+    "surveys",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
