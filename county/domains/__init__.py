@@ -34,5 +34,6 @@ DOMAINS: tuple[str, ...] = (
     "devices",
     "health_card",
     "surveys",
+    "assessments",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
