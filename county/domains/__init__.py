@@ -35,5 +35,7 @@ DOMAINS: tuple[str, ...] = (
     "health_card",
     "surveys",
     "assessments",
+    "public_funds",
+    "village_management",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
