@@ -37,5 +37,6 @@ DOMAINS: tuple[str, ...] = (
     "assessments",
     "public_funds",
     "village_management",
+    "configuration",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
