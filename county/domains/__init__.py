@@ -38,5 +38,6 @@ DOMAINS: tuple[str, ...] = (
     "public_funds",
     "village_management",
     "configuration",
+    "hospital_returns",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
