@@ -108,6 +108,11 @@ _BODY = (
     ("US", "腹部", "ABDOMEN", "脂肪肝声像，余未见异常。"),
     ("US", "甲状腺", "THYROID", "甲状腺小结节，建议定期复查。"),
 )
+_MAGNETIC = {
+    "HEAD": ("MR", "颅脑", "HEAD", "颅脑未见明确异常信号。"),
+    "CHEST": ("MR", "腰椎", "LSPINE", "L4/5椎间盘轻度突出。"),
+}
+"""What every third tomography is instead."""
 
 
 class Diagnostics:
@@ -178,7 +183,10 @@ class Diagnostics:
         found = []
         for n, visit in enumerate(chosen):
             self._examinations += 1
-            modality, part, code, conclusion = self._random.choice(_BODY)
+            chosen_body = self._random.choice(_BODY)
+            if chosen_body[0] == "CT" and self._examinations % 3 == 0:
+                chosen_body = _MAGNETIC[chosen_body[2]]
+            modality, part, code, conclusion = chosen_body
             examined = visit.start + timedelta(minutes=self._random.randrange(20, 120))
             found.append(
                 Examination(

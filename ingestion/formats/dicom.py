@@ -1,6 +1,7 @@
-"""DICOM headers to source tables; pixels are never read.
+"""DICOM headers and structured reports to source tables; pixels are never read.
 
-Belongs here: which header fields become columns. Not here: receiving images (a transport).
+Belongs here: which header fields and content items become columns. Not here: what a content item
+says (`dicom_content.py`), receiving objects (a transport).
 """
 
 import logging
@@ -17,11 +18,10 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.multival import MultiValue
-from pydicom.valuerep import PersonName
 
 from ingestion.contract import Mapping
 from ingestion.formats.detect import detect
+from ingestion.formats.dicom_content import said, text_of
 from ingestion.formats.source import (
     FILE,
     ITEM,
@@ -36,6 +36,8 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its messages may quot
 
 MAX_FILE_BYTES = 1 << 30
 JOIN = "&"
+CONCEPT = ":"
+JOIN_ITEMS = "\n"
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 UNREADABLE = (
     InvalidDicomError, BytesLengthException, EOFError, ValueError, KeyError, TypeError,
@@ -68,6 +70,8 @@ def read(
         files: Whole files, with or without preamble.
         mapping: Its sources are keywords (`PatientName`), or several joined with `&`
             (`StudyDate&StudyTime`). Of a name the ideographic group comes first.
+            `ContentSequence:121077` is what a structured report says under that concept, of a
+            coded value its meaning, or with `:CodeValue` its code.
         encoding: Not used; (0008,0005) names the character set.
         options: `max_bytes`.
 
@@ -77,12 +81,12 @@ def read(
     Raises:
         ValueError: the mapping names an unknown keyword.
 
-    Source: DICOM PS3.3, PS3.5, PS3.10.
+    Source: DICOM PS3.3 (C.17.3 for content items), PS3.5, PS3.10.
     """
     limit = int((options or {}).get("max_bytes", MAX_FILE_BYTES))
     wanted = _wanted(mapping)
     keywords = sorted({keyword for path in wanted for keyword in path.split(JOIN)})
-    unknown = [keyword for keyword in keywords if tag_for_keyword(keyword) is None]
+    unknown = [k for k in keywords if tag_for_keyword(k.partition(CONCEPT)[0]) is None]
     if unknown:
         raise ValueError(f"unknown DICOM keywords {unknown}")
     with warnings.catch_warnings():
@@ -238,7 +242,7 @@ def _values(dataset: Dataset, keywords: list[str]) -> tuple[Values, Defect | Non
     defect: Defect | None = None
     for keyword in keywords:
         try:
-            text = _text(dataset.get(keyword)).replace(OLD_MARKS.get(_kind(keyword), "\0"), "")
+            text = _field(dataset, keyword)
         except UnicodeDecodeError:
             defect = ("wrong_encoding", keyword)
             continue
@@ -250,20 +254,17 @@ def _values(dataset: Dataset, keywords: list[str]) -> tuple[Values, Defect | Non
     return values, defect
 
 
+def _field(dataset: Dataset, path: str) -> str:
+    keyword, _, concept = path.partition(CONCEPT)
+    if concept:
+        code, _, part = concept.partition(CONCEPT)
+        return JOIN_ITEMS.join(said(dataset.get(keyword), code, part or "CodeMeaning"))
+    return text_of(dataset.get(keyword)).replace(OLD_MARKS.get(_kind(keyword), "\0"), "")
+
+
 @cache
 def _kind(keyword: str) -> str:
     return dictionary_VR(keyword)
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, PersonName):
-        name = value.ideographic or value.alphabetic or value.phonetic
-        return " ".join(part for part in name.split("^") if part).strip()
-    if isinstance(value, MultiValue):
-        return "\\".join(_text(one) for one in value)
-    return str(value).strip("\0 ")
 
 
 def missing_end(data: bytes, at: int, dataset: Dataset) -> Defect | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import polars as pl
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -107,6 +108,70 @@ def test_a_directory_gives_a_row_for_each_instance(samples: Callable[..., Path])
     assert table.height > 10
     for keyword in ("SOPInstanceUID", "StudyInstanceUID", "PatientName", "Modality"):
         assert table[keyword].null_count() == 0
+
+
+def item(concept: str, text: str | None = None, *, coded: tuple[str, str] | None = None) -> Dataset:
+    found = Dataset()
+    found.ConceptNameCodeSequence = [Dataset()]
+    found.ConceptNameCodeSequence[0].CodeValue = concept
+    if coded:
+        code = Dataset()
+        code.CodeValue, code.CodeMeaning = coded
+        found.ConceptCodeSequence = [code]
+    elif text is not None:
+        found.TextValue = text
+    return found
+
+
+def report(*items: Dataset, modality: str = "SR") -> bytes:
+    data = Dataset()
+    data.SpecificCharacterSet = "GB18030"
+    data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"
+    data.SOPInstanceUID = "2.25.2"
+    data.StudyDate, data.StudyTime = "20260301", "083000"
+    data.ContentDate, data.ContentTime = "20260301", "091500"
+    data.Modality, data.AccessionNumber = modality, "JC1"
+    data.PatientName, data.PatientID = "张三", "P1"
+    data.ContentSequence = list(items)
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+    buffer = BytesIO()
+    data.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def reported(data: bytes) -> pl.DataFrame:
+    found = read([SourceFile("f.dcm", data)], profile("dicom", "report"))
+    assert not found.problems
+    return found.tables["examination_report"]
+
+
+def test_a_structured_report_tells_its_conclusion_wherever_it_is_nested() -> None:
+    inner = item("121076")
+    inner.ContentSequence = [item("121077", "脂肪肝声像。"), item("121077", "建议随访。")]
+    got = reported(report(item("121139", coded=("US", "超声")), inner)).row(0, named=True)
+    assert got["ContentSequence:121077"] == "脂肪肝声像。\n建议随访。"
+    assert got["ContentSequence:121139:CodeValue"] == "US"
+    assert got["ContentSequence:121073"] is None
+    assert got["ContentDate&ContentTime"] == "20260301091500"
+
+
+def test_a_coded_item_gives_its_meaning() -> None:
+    got = reported(report(item("363698007", coded=("ABDOMEN", "腹部")))).row(0, named=True)
+    assert got["ContentSequence:363698007"] == "腹部"
+
+
+def test_an_image_among_reports_is_no_report() -> None:
+    assert reported(report(item("121077", "无"), modality="CT")).is_empty()
+
+
+def test_a_report_cut_anywhere_never_crashes() -> None:
+    data = report(item("121077", "脂肪肝声像。"))
+    for length in range(0, len(data), 7):
+        parsed = read([SourceFile("f.dcm", data[:length])], profile("dicom", "report"))
+        assert parsed.problems or parsed.records == [1]
 
 
 def test_a_cut_anywhere_never_crashes() -> None:
