@@ -84,7 +84,8 @@ class Domain:
         size = len(items)
         boaster = places["organization_id"][(1 + month.index // 3) % len(places)]
         boasts = pl.col("organization_id") == boaster
-        reached = pl.Series(random.uniform(*given["reached"], size))
+        low, high = given["reached"]
+        reached = pl.Series(random.uniform(low, high, size))
         whole = pl.Series(random.integers(60, 2400, size))
         low, high = given["evidence"]
         way = pl.when(boasts).then(1.0).otherwise(reached)

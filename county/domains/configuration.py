@@ -76,7 +76,7 @@ class Domain:
     def _catalogues(self) -> pl.DataFrame:
         """Lists that the settings hold; one service item stands there under a second code."""
         given = self._rates
-        rows: list[dict[str, str | None]] = []
+        rows: list[dict[str, str]] = []
 
         def add(register: str, entry_id: str, name: str, **more: str) -> None:
             rows.append(
@@ -227,8 +227,8 @@ def _entries(
         "register_code": pl.lit(register), "entry_id": entry_id, "entry_name": name,
         "parent_entry_id": parent, "subject_organization_id": place,
     }  # fmt: skip
+    known = {column: value for column, value in given.items() if value is not None}
     empty = pl.lit(None, pl.String)
     return frame.select(
-        (empty if given.get(column) is None else given[column]).cast(kind).alias(column)
-        for column, kind in _ENTRY.items()
+        known.get(column, empty).cast(kind).alias(column) for column, kind in _ENTRY.items()
     )

@@ -25,7 +25,7 @@ _PREFIX = {
     FEEDS["653999H01"]: "MYA", FEEDS["653999H02"]: "MYB", SHARED: "MYG", PRIMARY: "MYJ",
 }  # fmt: skip
 _OUTPATIENT, _INPATIENT, _STAFF, _RESIDENT, _INTERVIEW, _MEMBER = "1", "2", "3", "4", "5", "6"
-_ASKED = {
+_ASKED: dict[str, pl.DataType | type[pl.DataType]] = {
     "organization_id": pl.String, "department_name": pl.String, "moment": pl.Datetime("us"),
     "person": pl.Int64, "respondent_kind_code": pl.String, "channel_code": pl.String,
 }  # fmt: skip
@@ -225,8 +225,11 @@ class Domain:
         asked = self._rates["words_asked"]
         kind = pl.col("respondent_kind_code")
         talking = papers.filter(pl.col("_talks") | (kind == _INTERVIEW))
-        schema = {"respondent_kind_code": pl.String, "_wordings": pl.List(pl.String)}
-        wordings = pl.DataFrame(list(self._rates["wordings"].items()), schema=schema, orient="row")
+        wordings = pl.DataFrame(
+            list(self._rates["wordings"].items()),
+            schema=[("respondent_kind_code", pl.String), ("_wordings", pl.List(pl.String))],
+            orient="row",
+        )
         which = pl.Series(random.integers(0, 1 << 20, len(talking)))
         found = talking.join(
             wordings, on="respondent_kind_code", how="left", maintain_order="left"

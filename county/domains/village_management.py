@@ -4,7 +4,7 @@ Belongs here: what a township writes about its rooms. Not here: the rooms' own v
 (`county/services.py`), the county's ledger of public health money (`public_funds.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -48,11 +48,13 @@ class Domain:
         }
         for member, feed in _SYSTEMS.items():
             here = pl.col("managing_organization_id") == _OWN_SYSTEM
-            own = {name: rows.filter(here if member else ~here) for name, rows in whole.items()}
-            for name, rows in own.items():
-                liars = rows.filter("exaggerates")["staff_id"] if name == "staff" else []
+            for name, rows in whole.items():
+                own = rows.filter(here if member else ~here)
+                liars: Iterable[str] = (
+                    own.filter("exaggerates")["staff_id"] if name == "staff" else ()
+                )
                 planted = [Planted("claimed_without_residents", key) for key in liars]
-                yield Export(feed.format(name), rows, planted)
+                yield Export(feed.format(name), own, planted)
 
     def _worked(
         self, scene: Scene, doctors: pl.DataFrame, random: np.random.Generator
@@ -68,7 +70,8 @@ class Domain:
         low, high = given["leave_days"]
         leave = random.integers(low, high + 1, size)
         shut = random.random(size) < given["closed"]
-        closed = np.where(shut, random.integers(*given["closed_days"], size), 0)
+        least, most = given["closed_days"]
+        closed = np.where(shut, random.integers(least, most, size), 0)
         usual = found["heads"].fill_null(0).to_numpy() * given["services_per_resident"]
         services = random.poisson(usual) + 1
         home = random.binomial(services, given["home_share"])
@@ -89,7 +92,7 @@ class Domain:
             pl.col("patient_visit_count").fill_null(0),
             (pl.Series(services) * factor + exaggerates * 40).alias("public_health_service_count"),
             pl.Series("home_visit_count", home),
-            pl.Series("training_hours", random.integers(*given["training_hours"], size) * 0.5),
+            pl.Series("training_hours", random.integers(0, given["training_hours"] * 2, size) / 2),
             pl.Series("is_insured", lot(doctors, "insured", self._seed) < given["insured"]),
             (pl.col("organization_id").str.slice(7).cast(pl.Int64) % given["substandard"] != 0)
             .alias("is_standard_room"),
@@ -139,7 +142,8 @@ class Domain:
         given, month = self._rates, scene.month
         wanted = pl.concat([rooms] * given["drugs_per_room"]).sort("organization_id")
         size = len(wanted)
-        packs = pl.Series(random.integers(*given["packs"], size))
+        low, high = given["packs"]
+        packs = pl.Series(random.integers(low, high, size))
         left = pl.Series(random.uniform(0, 0.6, size))
         unified = chance(random, given["unified"], size)
         wanted = wanted.with_columns(picked(random, _DRUGS, size)).with_columns(
@@ -163,7 +167,8 @@ class Domain:
         judged = worked.select("organization_id", "managing_organization_id", "staff_id").join(
             self._items, how="cross", maintain_order="left_right"
         )
-        reached = pl.Series(random.uniform(*self._rates["reached"], len(judged)))
+        low, high = self._rates["reached"]
+        reached = pl.Series(random.uniform(low, high, len(judged)))
         score = (pl.col("full_score") * reached).round(1)
         return judged.with_columns(
             (pl.lit(f"CK{scene.month.compact}") + pl.col("staff_id")).alias("assessment_id"),

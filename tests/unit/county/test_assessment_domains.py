@@ -1,6 +1,7 @@
 """What surveys, assessments, funds, village management, configuration and returns keep true."""
 
 from collections.abc import Iterator
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 
@@ -99,7 +100,8 @@ def test_cloned_questionnaires_are_equal_perfect_and_too_fast(told: Told, feed: 
     assert len(keys) >= 3 * MONTHS
     assert set(cloned["answer_score"]) == {100}
     honest = answers.filter(~pl.col("response_id").is_in(keys))
-    assert cloned["answering_seconds"].max() < honest["answering_seconds"].min() * 1.5
+    assert set(cloned["answering_seconds"]) == {14}
+    assert honest.filter(pl.col("answering_seconds") > 30).height > 0.8 * len(honest)
     assert honest.filter(pl.col("answer_score") < 100).height > 0
 
 
@@ -114,7 +116,8 @@ def test_a_later_plan_is_a_higher_version(told: Told) -> None:
     first, later = told["consortium__performance__plan_items"]
     assert set(first.rows["version_number"]) == {1}
     assert set(later.rows["version_number"]) == {2}
-    assert later.rows["valid_from"].min() > first.rows["valid_from"].max()
+    assert set(first.rows["valid_from"]) == {date(2026, 1, 1)}
+    assert set(later.rows["valid_from"]) == {date(2026, 4, 1)}
 
 
 def test_self_assessments_show_the_evidence_they_count_and_the_boaster_none(told: Told) -> None:
@@ -172,8 +175,12 @@ def test_a_village_doctor_is_paid_for_the_services_reported(told: Told, system: 
     paid = together(told, system + "funds").filter(pl.col("fund_kind_code") == "1")
     reported = worked["public_health_service_count"].sum()
     assert paid["service_count"].sum() == reported > 0
-    claimed = worked.filter(pl.col("staff_id").is_in(planted(told, system + "staff")))
-    assert claimed["public_health_service_count"].max() > 40
+    for piece in told[system + "staff"]:
+        keys = [fault.key for fault in piece.planted]
+        claims = pl.col("staff_id").is_in(keys)
+        most = piece.rows.sort("public_health_service_count")["staff_id"][-1]
+        assert [most] == keys
+        assert piece.rows.filter(claims & (pl.col("public_health_service_count") < 40)).is_empty()
 
 
 def test_every_room_reports_to_exactly_one_system(told: Told, scenes: list[Scene]) -> None:
