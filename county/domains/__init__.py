@@ -39,5 +39,9 @@ DOMAINS: tuple[str, ...] = (
     "village_management",
     "configuration",
     "hospital_returns",
+    "laboratory_centre",
+    "imaging_centre",
+    "ecg_centre",
+    "pathology",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
