@@ -109,7 +109,7 @@ class Domain:
         cancelled = chance(random, rates["cancelled"], size)
         done = ~cancelled
         unreported = done & chance(random, rates["unreported"], size)
-        if not unreported.any():
+        if done.any() and not unreported.any():
             unreported[int(done.arg_true()[0])] = True
         state = (
             pl.when(cancelled).then(pl.lit("CA"))
