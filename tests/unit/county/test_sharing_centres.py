@@ -8,6 +8,7 @@ import pytest
 
 from county import build
 from county.domains.westgard import violated
+from county.profiles import Profile
 from county.scene import Domain, Export, Scene
 
 OWN = ("laboratory_centre", "imaging_centre", "ecg_centre", "pathology")
@@ -42,14 +43,15 @@ class Listener:
 def listeners(tmp_path_factory: pytest.TempPathFactory) -> list[Listener]:
     """Three months of a county of 2,500 with the sharing centres alone."""
     found: list[Listener] = []
+    make = build.make_domains
+
+    def listening(seed: int, profile: Profile) -> list[Listener]:
+        found.extend(Listener(domain) for domain in make(seed, profile))
+        return found
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "DOMAINS", OWN)
-        make = build.make_domains
-        patch.setattr(
-            build,
-            "make_domains",
-            lambda *given: found.extend(map(Listener, make(*given))) or found,
-        )
+        patch.setattr(build, "make_domains", listening)
         build.build_county(RESIDENTS, MONTHS, SEED, tmp_path_factory.mktemp("centres") / "county")
     return found
 
