@@ -43,5 +43,6 @@ DOMAINS: tuple[str, ...] = (
     "imaging_centre",
     "ecg_centre",
     "pathology",
+    "emergency",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
