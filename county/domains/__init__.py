@@ -44,5 +44,6 @@ DOMAINS: tuple[str, ...] = (
     "ecg_centre",
     "pathology",
     "emergency",
+    "consultation",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""

@@ -106,6 +106,12 @@ def hours_later(
     return start.cast(pl.Datetime("us")) + pl.Series(seconds * 1_000_000).cast(pl.Duration("us"))
 
 
+def minutes_later(start: pl.Series, minutes: Numbers) -> pl.Series:
+    """Datetimes so many minutes after (or, below zero, before) others, to the second."""
+    moved = pl.Series(np.round(minutes * 60).astype(np.int64) * 1_000_000)
+    return start.cast(pl.Datetime("us")) + moved.cast(pl.Duration("us"))
+
+
 def serial(prefix: str, month: Month, size: int, start: int = 1) -> pl.Series:
     """Numbers `<prefix><yyyymm><six digits>` that are unique within the prefix and month."""
     numbers = pl.Series(np.arange(start, start + size)).cast(pl.String).str.zfill(6)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from county.domains.draws import Numbers, codes, days, drawn, moments, serial, settled
+from county.domains.draws import codes, days, drawn, minutes_later, moments, serial, settled
 from county.domains.picks import in_service, picked
 from county.organizations import boundary_ring
 from county.scene import Scene
@@ -31,12 +31,6 @@ def place_of(organization_id: str) -> tuple[float, float]:
         sum(corner[0] for corner in corners) / len(corners),
         sum(corner[1] for corner in corners) / len(corners),
     )
-
-
-def later(start: pl.Series, minutes: Numbers) -> pl.Series:
-    """Datetimes so many minutes after others, to the second."""
-    moved = pl.Series(np.round(minutes * 60).astype(np.int64) * 1_000_000)
-    return start.cast(pl.Datetime("us")) + moved.cast(pl.Duration("us"))
 
 
 def missions(
@@ -136,15 +130,15 @@ def _timed(frame: pl.DataFrame, rates: dict[str, Any], random: np.random.Generat
     stay = random.uniform(6, 22, size)
     end = frame["arrived_at"]
     brought = (frame["outcome_code"] == "transported").to_numpy()
-    scene_at = later(end, -np.where(brought, back + stay, 0))
-    departed = later(scene_at, -out)
-    ordered = later(departed, -random.uniform(0.7, 2.8, size))
-    handed = later(end, random.uniform(3, 14, size))
-    left = later(scene_at, stay)
-    turned = later(departed, random.uniform(2, 8, size))
+    scene_at = minutes_later(end, -np.where(brought, back + stay, 0))
+    departed = minutes_later(scene_at, -out)
+    ordered = minutes_later(departed, -random.uniform(0.7, 2.8, size))
+    handed = minutes_later(end, random.uniform(3, 14, size))
+    left = minutes_later(scene_at, stay)
+    turned = minutes_later(departed, random.uniform(2, 8, size))
     home = {
-        "transported": later(handed, random.uniform(8, 30, size)),
-        "cancelled": later(turned, random.uniform(2, 8, size)),
+        "transported": minutes_later(handed, random.uniform(8, 30, size)),
+        "cancelled": minutes_later(turned, random.uniform(2, 8, size)),
     }
     outcome = pl.col("outcome_code")
     reached = outcome.is_in(["transported", *_ON_SCENE])
@@ -159,7 +153,7 @@ def _timed(frame: pl.DataFrame, rates: dict[str, Any], random: np.random.Generat
         .then(home["transported"])
         .when(outcome == "cancelled")
         .then(home["cancelled"])
-        .otherwise(later(left, back))
+        .otherwise(minutes_later(left, back))
         .alias("returned_at"),
         pl.when(outcome == "cancelled")
         .then(pl.lit(np.round(random.uniform(1, 5, size), 1)))
@@ -173,7 +167,7 @@ def called(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The calls of the month, and the missions with the call that each answers."""
     size = len(driven)
-    ring = later(driven["ordered_at"], -random.uniform(1.2, 3.2, size))
+    ring = minutes_later(driven["ordered_at"], -random.uniform(1.2, 3.2, size))
     trauma = driven["complaint_code"] == "trauma"
     valid = driven.select(
         "dispatch_id", "complaint_code", "triage_code", "township_id",
@@ -191,11 +185,11 @@ def called(
     )
     calls = pl.concat([valid, invalid], how="diagonal").sort("called_at", "dispatch_id")
     count = len(calls)
-    answered = later(calls["called_at"], random.uniform(2, 11, count) / 60)
+    answered = minutes_later(calls["called_at"], random.uniform(2, 11, count) / 60)
     calls = calls.with_columns(
         serial("HJ", scene.month, count).alias("call_id"),
         answered.alias("answered_at"),
-        later(answered, random.uniform(0.4, 1.1, count)).alias("ended_at"),
+        minutes_later(answered, random.uniform(0.4, 1.1, count)).alias("ended_at"),
     )
     own = calls.select("dispatch_id", "call_id", "called_at").drop_nulls("dispatch_id")
     return calls, driven.join(own, on="dispatch_id", how="left", maintain_order="left")
