@@ -45,5 +45,6 @@ DOMAINS: tuple[str, ...] = (
     "pathology",
     "emergency",
     "consultation",
+    "sterile_supply",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""

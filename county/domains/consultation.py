@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from county.domains.draws import chance, codes, drawn, hours_later, serial
+from county.domains.draws import chance, codes, drawn, hours_later, minutes_later, serial
 from county.domains.outbreak import planted_rows
 from county.domains.picks import of_level, picked, team
 from county.domains.waiting import Waiting
@@ -169,8 +169,8 @@ class Domain:
         mode = codes(random, rates["modes"], size)
         reviewed = pl.lit(None, pl.Datetime("us"))
         for name, (least, most) in rates["review_hours"].items():
-            later = hours_later(random, asked["requested_at"], least, most)
-            reviewed = pl.when(priority == name).then(later).otherwise(reviewed)
+            moment = hours_later(random, asked["requested_at"], least, most)
+            reviewed = pl.when(priority == name).then(moment).otherwise(reviewed)
         return asked.with_columns(
             priority.alias("priority_code"),
             pl.when(priority == "S").then(pl.lit("instant")).otherwise(mode).alias("mode_code"),
@@ -186,13 +186,8 @@ class Domain:
         rates, size = self._rates, len(asked)
         approved = pl.col("review_result_code") == "approved"
         instant = pl.col("mode_code") == "instant"
-        slot = (
-            asked["reviewed_at"].dt.truncate("1d")
-            + pl.Series(
-                random.integers(1, 4, size) * 24 * 60 + random.integers(19, 36, size) * 30
-            ).cast(pl.Duration("ms"))
-            * 60_000
-        )
+        minutes = random.integers(1, 4, size) * 24 * 60 + random.integers(19, 36, size) * 30
+        slot = minutes_later(asked["reviewed_at"].dt.truncate("1d"), minutes)
         at_once = hours_later(random, asked["reviewed_at"], 0.1, 0.8)
         started = pl.when(instant).then(at_once).otherwise(hours_later(random, slot, -0.05, 0.4))
         held = asked.with_columns(
