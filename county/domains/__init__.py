@@ -46,5 +46,6 @@ DOMAINS: tuple[str, ...] = (
     "emergency",
     "consultation",
     "sterile_supply",
+    "medical_waste",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""

@@ -118,10 +118,14 @@ def serial(prefix: str, month: Month, size: int, start: int = 1) -> pl.Series:
     return pl.select(pl.lit(f"{prefix}{month.compact}") + pl.Series(numbers)).to_series()
 
 
-def doctors(random: np.random.Generator, scene: Scene, organization_id: pl.Series) -> pl.Series:
-    """A doctor in service of each organization, or null where there is none."""
+def doctors(
+    random: np.random.Generator, scene: Scene, organization_id: pl.Series,
+    categories: tuple[str, ...] = ("11", "60"),
+) -> pl.Series:  # fmt: skip
+    """A doctor (or other staff of the categories) in service of each organization, or null where
+    there is none."""
     present = scene.staff.filter(
-        pl.col("category").is_in(["11", "60"])
+        pl.col("category").is_in(categories)
         & (pl.col("left").is_null() | (pl.col("left") > scene.month.last))
         & (pl.col("employed") <= scene.month.first)
     )
