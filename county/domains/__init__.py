@@ -47,5 +47,8 @@ DOMAINS: tuple[str, ...] = (
     "consultation",
     "sterile_supply",
     "medical_waste",
+    "platform_exchange",
+    "process_flow",
+    "platform_access",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
