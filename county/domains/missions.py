@@ -5,7 +5,9 @@ records (`emergency.py`), positions and vital signs (`ambulances.py`).
 """
 
 import json
+from datetime import datetime
 from functools import cache
+from heapq import heapreplace
 from typing import Any
 
 import numpy as np
@@ -37,7 +39,7 @@ def missions(
     scene: Scene, rates: dict[str, Any], arrivals: pl.DataFrame, vehicles: pl.Series,
     random: np.random.Generator,
 ) -> pl.DataFrame:  # fmt: skip
-    """All missions of the month in the order of their start, vehicles in turn."""
+    """All missions of the month in the order of their start, each with its vehicle."""
     brought = arrivals.filter(pl.col("arrival_mode_code") == "ambulance").select(
         "person", "encounter_id", "arrived_at", "complaint_code", "triage_code",
         "diagnosis_code", "diagnosis_name",
@@ -49,13 +51,22 @@ def missions(
     frame = _placed(scene, rates, frame, random)
     frame = _timed(frame, rates, random).sort("ordered_at", "person")
     size = len(frame)
-    turn = (np.arange(size) + scene.month.index) % len(vehicles)
     doctors = in_service(scene, ["11"]).filter(pl.col("organization_id") == CENTRE)
     return frame.with_columns(
         serial("CC", scene.month, size).alias("dispatch_id"),
-        vehicles.gather(turn).alias("vehicle_id"),
+        _assigned(frame, vehicles.to_list()).alias("vehicle_id"),
         picked(random, doctors, size)["staff_id"].alias("doctor_staff_id"),
     )
+
+
+def _assigned(frame: pl.DataFrame, vehicles: list[str]) -> pl.Series:
+    """The vehicle that has been back longest for each mission."""
+    free = [(datetime.min, vehicle) for vehicle in vehicles]
+    chosen = []
+    for returned in frame["returned_at"]:
+        _, vehicle = heapreplace(free, (returned, free[0][1]))
+        chosen.append(vehicle)
+    return pl.Series(chosen, dtype=pl.String)
 
 
 def _without_hospital(

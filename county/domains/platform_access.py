@@ -5,14 +5,14 @@ machines log (`platform_exchange.py`). No row holds anything about a patient.
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from county.domains.audit_log import AuditLog, keys_used
-from county.domains.draws import chance, codes, hours_later, minutes_later, serial
+from county.domains.draws import chance, codes, hours_later, minutes_later, moments, serial
 from county.domains.outbreak import planted_rows
 from county.domains.picks import in_service, picked
 from county.organizations import CONSORTIUM
@@ -48,9 +48,10 @@ class Domain:
     def _accounts(
         self, scene: Scene, random: np.random.Generator
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """All accounts and roles in the first month, later those that are new or closed."""
+        """All accounts in the first month, also closed ones, later those that are new or closed;
+        and the roles of the open ones among them."""
         month = scene.month
-        staff = scene.staff.filter(pl.col("left").is_null() | (pl.col("left") > month.first))
+        staff = scene.staff
         role = pl.col("category").replace_strict(
             self._rates["role_of_category"], default=self._rates["roles_otherwise"],
             return_dtype=pl.String,
@@ -64,22 +65,25 @@ class Domain:
         )  # fmt: skip
         everybody = pl.concat([people, self._own()], how="diagonal")
         known = self._users
-        if month.index == 0:
-            told = everybody.with_columns(pl.lit(None, pl.Date).alias("closed_date"))
-        else:
-            new = everybody.join(known, on="user_id", how="anti", maintain_order="left")
-            closed = everybody.filter(pl.col("closed_date").is_between(month.first, month.last))
-            told = pl.concat([new, closed]).unique("user_id", keep="last", maintain_order=True)
-        self._users = everybody.filter(
-            pl.col("closed_date").is_null() | (pl.col("closed_date") > month.last)
+        leaves = pl.col("closed_date") > month.last
+        everybody = everybody.with_columns(
+            pl.when(~leaves).then("closed_date").alias("closed_date")
         )
+        told = everybody
+        if month.index:
+            new = everybody.join(known, on="user_id", how="anti", maintain_order="left")
+            closed = everybody.filter(pl.col("closed_date") >= month.first)
+            told = pl.concat([new, closed]).unique("user_id", keep="last", maintain_order=True)
+        self._users = everybody
         size = len(told)
         age = pl.duration(days=pl.lit(pl.Series(random.integers(10, 170, size))))
         users = told.with_columns(
             pl.when(pl.col("closed_date").is_null()).then(pl.lit("active"))
             .otherwise(pl.lit("closed")).alias("status_code"),
             chance(random, self._rates["second_factor"], size).alias("has_second_factor"),
-            pl.max_horizontal("opened_date", pl.lit(month.first) - age)
+            pl.max_horizontal(
+                "opened_date", pl.coalesce("closed_date", pl.lit(month.first)) - age
+            )
             .cast(pl.Date).alias("password_changed_date"),
         )  # fmt: skip
         fresh = told.filter(pl.col("closed_date").is_null())
@@ -126,7 +130,7 @@ class Domain:
 
     def _sign_ins(self, scene: Scene, random: np.random.Generator) -> Export:
         """A sign-in for every day a doctor saw somebody, and some of nurses; at night somebody
-        tries one account until it is locked, and who has left may still try."""
+        tries one account until it is locked, and one who has left still tries."""
         rates = self._rates
         worked = (
             scene.visits.group_by("staff_id", "organization_id", pl.col("start").dt.date())
@@ -195,10 +199,10 @@ class Domain:
         })  # fmt: skip
 
     def _departed(self, scene: Scene, random: np.random.Generator) -> pl.DataFrame:
-        left = scene.staff.filter(
-            pl.col("left").is_between(scene.month.first, scene.month.last - timedelta(days=3))
-        )
-        tried = hours_later(random, left["left"].cast(pl.Datetime("us")), 26, 60)
+        gone = scene.staff.filter(pl.col("left") <= scene.month.first).sort("staff_id")
+        left = gone.slice(scene.month.index % max(1, len(gone)), 1)
+        day = pl.Series([scene.month.days[int(random.integers(2, 26))]] * len(left), dtype=pl.Date)
+        tried = moments(random, day, opens=9, closes=22)
         return left.select(
             (pl.lit("U") + pl.col("staff_id")).alias("user_id"), "organization_id",
             tried.alias("signed_in_at"), pl.lit("closed").alias("result_code"),

@@ -47,6 +47,12 @@ def test_the_times_of_a_mission_follow_each_other(told: Told) -> None:
         assert (missions[earlier] <= missions[later]).all(), later
 
 
+def test_no_vehicle_is_on_two_missions_at_once(told: Told) -> None:
+    driven = told.rows(DISPATCHES).sort("vehicle_id", "departed_at")
+    back = driven.select(pl.col("returned_at").shift(1).over("vehicle_id")).to_series()
+    assert driven.filter(back > driven["departed_at"]).is_empty()
+
+
 def test_who_is_brought_in_has_a_record_and_an_arrival(told: Told) -> None:
     missions, records, triage = (told.rows(feed) for feed in (DISPATCHES, RECORDS, TRIAGE))
     brought = missions.filter(

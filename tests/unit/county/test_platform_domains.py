@@ -149,6 +149,14 @@ def test_the_burst_ends_in_a_locked_account(told: Told) -> None:
         assert set(tried["result_code"]) == {"wrong_secret"}
 
 
+def test_who_has_left_is_refused(told: Told) -> None:
+    closed = set(told.rows(USERS).filter(pl.col("status_code") == "closed")["user_id"])
+    tried = told.rows(SIGN_INS).filter(pl.col("result_code") == "closed")
+    assert set(tried["sign_in_id"]) == told.keys(SIGN_INS, "sign_in_after_leaving") != set()
+    assert set(tried["user_id"]) <= closed
+    assert not set(told.rows(GRANTS)["user_id"]) & closed
+
+
 def test_a_role_without_approval_is_planted_and_only_there(told: Told) -> None:
     lacking = told.rows(GRANTS).filter(pl.col("approver_user_id").is_null())
     assert set(lacking["grant_id"]) == told.keys(GRANTS, "privilege_anomaly") != set()
