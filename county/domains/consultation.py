@@ -5,12 +5,13 @@ hospital's own consultations (`online.py`), referrals (`referral.py`).
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from county.domains.consultation_experts import COUNTY_HOSPITAL, Experts
 from county.domains.draws import chance, codes, drawn, hours_later, minutes_later, serial
 from county.domains.outbreak import planted_rows
 from county.domains.picks import of_level, picked, team
@@ -20,10 +21,6 @@ from county.scene import Export, Scene
 CONSULTATIONS = "county_hospital__consultation__consultations"
 PARTICIPANTS = "county_hospital__consultation__participants"
 EXPERTS = "county_hospital__consultation__experts"
-COUNTY_HOSPITAL, COUNTY_HOSPITAL_NAME = "653999H01", "云泉县人民医院"
-_EXPERT_LEVEL = {
-    "township_county": "county", "county_prefecture": "prefecture", "county_province": "province",
-}  # fmt: skip
 _ASKED = (
     "encounter_id", "organization_id", "person", "start", "staff_id", "diagnosis_code",
     "diagnosis_name",
@@ -45,11 +42,11 @@ class Domain:
     def __init__(self, seed: int, rates: dict[str, Any]) -> None:
         self._rates = rates
         self._waiting = Waiting()
-        self._experts = pl.DataFrame()
+        self._experts = Experts(rates)
 
     def month(self, scene: Scene) -> Iterator[Export]:
         random = scene.random("consultation")
-        yield Export(EXPERTS, self._register(scene))
+        yield Export(EXPERTS, self._experts.register(scene))
         asked = self._held(self._reviewed(self._asked(scene, random), random), random)
         asked = asked.sort("requested_at", "encounter_id")
         asked = asked.with_columns(serial("HZ", scene.month, len(asked)).alias("consultation_id"))
@@ -62,49 +59,6 @@ class Domain:
         ]
         yield Export(CONSULTATIONS, sent, planted)
         yield Export(PARTICIPANTS, self._participants(scene, sent, random))
-
-    def _register(self, scene: Scene) -> pl.DataFrame:
-        """All experts in the first month; later those who have left."""
-        month = scene.month
-        if month.index == 0:
-            own = team(scene, ["11"], "hospital")
-            own = own.filter(pl.col("organization_id") == COUNTY_HOSPITAL)
-            own = own.sort(pl.col("title").fill_null("4"), "staff_id")
-            own = own.head(self._rates["county_experts"]).select(
-                (pl.lit("ZJ") + pl.col("staff_id")).alias("expert_id"),
-                "organization_id", pl.lit(COUNTY_HOSPITAL_NAME).alias("organization_name"),
-                "staff_id", pl.col("department_name").alias("specialty_name"),
-                pl.col("title").fill_null("4").alias("title_code"),
-                pl.lit("county").alias("level_code"),
-            )  # fmt: skip
-            self._experts = pl.concat([own, self._beyond()], how="diagonal").with_columns(
-                pl.col("level_code").replace_strict(
-                    self._rates["fee_fen"], return_dtype=pl.Int64
-                ).alias("fee_fen"),
-                pl.lit(date(2024, 3, 1)).alias("approved_date"),
-                pl.lit(None, pl.Date).alias("ended_date"),
-            )  # fmt: skip
-            return self._experts
-        left = scene.staff.filter(pl.col("left").is_between(month.first, month.last))
-        gone = pl.col("staff_id").is_in(left["staff_id"].to_list()).fill_null(value=False)
-        if month.index == self._rates["leaves_month"]:
-            gone |= pl.col("expert_id") == self._experts["expert_id"][-1]
-        ended = self._experts.filter(gone).with_columns(pl.lit(month.last).alias("ended_date"))
-        self._experts = self._experts.filter(~gone)
-        return ended
-
-    def _beyond(self) -> pl.DataFrame:
-        rows = []
-        for hospital in self._rates["beyond"]:
-            shared = {k: v for k, v in hospital.items() if k != "specialties"}
-            for number, specialty in enumerate(hospital["specialties"], 1):
-                own = {
-                    "expert_id": f"ZJ{hospital['organization_id'][:4]}{number:03d}",
-                    "specialty_name": specialty,
-                    "title_code": "1" if number % 2 else "2",
-                }
-                rows.append({**shared, **own})
-        return pl.DataFrame(rows)
 
     def _asked(self, scene: Scene, random: np.random.Generator) -> pl.DataFrame:
         """Requests of the month with level and expert."""
@@ -139,27 +93,7 @@ class Domain:
                 ),
             ]
         )
-        return self._addressed(asked, random)
-
-    def _addressed(self, asked: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
-        """Adds the expert, whose hospital and specialty are the consultation's."""
-        parts = []
-        for level, rank in _EXPERT_LEVEL.items():
-            part = asked.filter(pl.col("level_code") == level)
-            known = self._experts.filter(pl.col("level_code") == rank)
-            expert = picked(random, known, len(part))
-            parts.append(
-                part.with_columns(
-                    expert["organization_id"].alias("invited_organization_id"),
-                    expert["organization_name"].alias("invited_organization_name"),
-                    expert["specialty_name"],
-                    expert["expert_id"],
-                    expert["organization_id"].alias("expert_organization_id"),
-                    expert["staff_id"].alias("expert_staff_id"),
-                    expert["fee_fen"].alias("expert_fee_fen"),
-                )
-            )
-        return pl.concat(parts)
+        return self._experts.addressed(asked, random)
 
     def _reviewed(self, asked: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
         rates, size = self._rates, len(asked)
@@ -236,7 +170,7 @@ class Domain:
             _part(held, "expert", "expert_organization_id", "expert_id", "expert_staff_id"),
         ]
         for role in ("chair", "expert"):
-            other = self._others(several, random)
+            other = self._experts.others(several, random)
             parts.append(
                 _part(other, role, "expert_organization_id", "expert_id", "expert_staff_id")
             )
@@ -258,16 +192,6 @@ class Domain:
             (pl.col("consultation_id") + "-" + number).alias("participant_id"),
             hours_later(random, rows["started_at"], -0.05, 0.05).alias("joined_at"),
             hours_later(random, rows["ended_at"], 0, 0.04).alias("left_at"),
-        )
-
-    def _others(self, several: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
-        """The consultations with another expert of the county hospital."""
-        known = self._experts.filter(pl.col("level_code") == "county")
-        expert = picked(random, known, len(several))
-        return several.with_columns(
-            expert["expert_id"],
-            expert["organization_id"].alias("expert_organization_id"),
-            expert["staff_id"].alias("expert_staff_id"),
         )
 
 
