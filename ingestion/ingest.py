@@ -5,7 +5,7 @@ Belongs here: the order of steps for one feed and the counting. Not here: how by
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -32,6 +32,7 @@ BATCH_FILES = 5_000
 UNREADABLE = "unreadable"
 """The entity name under which pieces are booked that never became rows."""
 
+Digests = dict[str, pl.Series]
 Progress = Callable[[str, int, int], None]
 
 
@@ -69,11 +70,12 @@ def ingest_feed(
         paths = directory.waiting(box, contract.location.pattern, ledger.seen(contract.feed))
         known = ledger.seen_digests(contract.feed)
         run = FeedRun(contract.feed, 0, 0, Count())
+        seen: Digests = {}
         for arrivals in _batches(directory.take(box, paths, settle=settle)):
             fresh = [a for a in arrivals if (a.name, a.digest) not in known]
             if not fresh:
                 continue
-            batch = _take_batch(lake, contract, vault, ledger, fresh, now())
+            batch = _take_batch(lake, contract, vault, ledger, fresh, now(), seen)
             ledger.commit(batch)
             run = FeedRun(
                 run.feed,
@@ -130,11 +132,12 @@ def _take_batch(
     ledger: Ledger,
     arrivals: Sequence[Arrival],
     moment: datetime,
+    seen: Digests,
 ) -> Batch:
     batch_id = f"{moment:%Y%m%dT%H%M%S%f}"
     bronze.keep(lake, contract, batch_id, moment, arrivals)
     parsed = parse(contract, [SourceFile(a.name, a.data) for a in arrivals])
-    landing = Landing(lake, contract, vault, batch_id, moment)
+    landing = Landing(lake, contract, vault, batch_id, moment, seen)
     outcome = landing.land(
         parsed, [(a.name, a.digest) for a in arrivals], known=ledger.quarantine_ids(contract.feed)
     )
@@ -166,13 +169,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Landing:
-    """Brings one parsed batch into silver and says what became of every row."""
+    """Brings one parsed batch into silver and says what became of every row.
+
+    `seen` holds the feed's row digests by entity from one batch of a run to the next, so that
+    silver is read for them once.
+    """
 
     lake: Lake
     contract: Contract
     vault: Vault
     batch_id: str
     moment: datetime
+    seen: Digests = field(default_factory=dict)
 
     def land(self, parsed: Parsed, files: Sequence[tuple[str, str]], *, known: set[str]) -> Outcome:
         """Conform and write every table.
@@ -245,11 +253,19 @@ class Landing:
 
     def _new_rows(self, entity: Entity, accepted: pl.DataFrame) -> tuple[pl.DataFrame, int]:
         """Rows never seen in this feed, and how many were exact repeats."""
-        fresh = accepted.unique("row_digest", keep="first", maintain_order=True)
-        old = self._digests(entity.entity)
+        fresh = self._unseen(entity.entity, accepted)
+        return fresh, len(accepted) - len(fresh)
+
+    def _unseen(self, entity: str, rows: pl.DataFrame) -> pl.DataFrame:
+        """The first of equal rows, where silver does not hold it; from now on it does."""
+        if entity not in self.seen:
+            self.seen[entity] = self._digests(entity)
+        old = self.seen[entity]
+        fresh = rows.unique("row_digest", keep="first", maintain_order=True)
         if len(old):
             fresh = fresh.filter(~pl.col("row_digest").is_in(old.implode()))
-        return fresh, len(accepted) - len(fresh)
+        self.seen[entity] = pl.concat([old, fresh["row_digest"]])
+        return fresh
 
     def _digests(self, entity: str) -> pl.Series:
         files = sorted(self.lake.silver(entity).glob(f"*/{self.contract.feed}--*.parquet"))
@@ -285,10 +301,7 @@ class Landing:
         if not persons:
             return
         entity = entities()["source_person"]
-        rows = pl.concat([p.rows for p in persons]).unique("row_digest", maintain_order=True)
-        old = self._digests(entity.entity)
-        if len(old):
-            rows = rows.filter(~pl.col("row_digest").is_in(old.implode()))
+        rows = self._unseen(entity.entity, pl.concat([p.rows for p in persons]))
         if not len(rows):
             return
         sealed = pl.concat([p.sealed for p in persons]).unique("row_digest", maintain_order=True)
