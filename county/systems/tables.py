@@ -4,13 +4,16 @@ Belongs here: one file per feed and month, and faults of whole files. Not here: 
 faults of rows (`faults.py`), bytes of a format (`encode.py`, `workbook.py`, `dbf.py`).
 """
 
-from datetime import date
+from datetime import date, timedelta
+from zlib import crc32
 
+import numpy as np
 import polars as pl
 
 from county.identities import Identities
 from county.months import Month
 from county.outbox import Outbox
+from county.parameters import parameters
 from county.scene import Export, Planted
 from county.systems.dbf import as_dbf
 from county.systems.encode import as_csv, as_database, as_json_lines, as_xml
@@ -39,6 +42,7 @@ class TableWriter:
     def __init__(self, outbox: Outbox, identities: Identities, seed: int, months: int) -> None:
         self._outbox = outbox
         self._identities = identities
+        self._seed = seed
         self._faults = RowFaults(outbox, seed)
         self._last_index = months - 1
         self._waiting: dict[str, list[str]] = {}
@@ -82,8 +86,18 @@ class TableWriter:
             self._tables.setdefault(layout.file, []).append(sheet)
             return
         data = _ENCODERS[layout.format](layout, sheet.rows)
+        if day is not None:
+            day = self._delayed(feed, name, day)
         self._outbox.write(name, data, day)
         self._faulty_file(name, data, [sheet], day)
+
+    def _delayed(self, feed: str, name: str, day: date) -> date:
+        """The day a daily file is sent: some come after those of the following days."""
+        random = np.random.default_rng([self._seed, crc32(name.encode()), 1])
+        if random.random() >= parameters()["faults"]["late_file"]:
+            return day
+        self._outbox.plant(feed, name, 0, "file", "late_file", "accepted")
+        return day + timedelta(days=int(random.integers(2, 9)))
 
     def end_month(self, month: Month) -> None:
         """Write the month's database files; a feed without rows has an empty table there."""

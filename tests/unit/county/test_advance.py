@@ -9,6 +9,7 @@ import pytest
 
 from county import state
 from county.build import advance_county, build_county
+from county.parameters import parameters
 
 
 def inbox(root: Path) -> dict[str, bytes]:
@@ -49,6 +50,27 @@ def test_tables_named_by_day_come_by_day(stepwise: Path) -> None:
     names = [name for name in inbox(stepwise) if name.startswith("primary_cloud_visits/")]
     assert sum("202602" in name for name in names) > 5
     assert sum("202601" in name for name in names) <= 3  # the month before came as a whole
+
+
+def test_a_late_file_comes_after_those_of_the_next_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "county"
+    build_county(200, 1, 5, root)
+    often = {"faults": {**parameters()["faults"], "late_file": 0.5}}
+    monkeypatch.setattr("county.systems.tables.parameters", lambda: often)
+    came: dict[str, int] = {}
+    for day in range(11):
+        advance_county(root, 1)
+        for name in inbox(root):
+            came.setdefault(name, day)
+    faults = pl.read_parquet(root / "answer_key" / "faults.parquet")
+    late = faults.filter(pl.col("kind") == "late_file")["file"].to_list()
+    assert late
+    for name in late:
+        (sent,) = re.findall(r"_(2026\d{4})", name)
+        due = (date(int(sent[:4]), int(sent[4:6]), int(sent[6:])) - date(2026, 2, 1)).days
+        assert 2 <= came[name] - due <= 8
 
 
 def test_the_key_speaks_of_files_sent_and_months_that_are_over(stepwise: Path) -> None:
