@@ -50,5 +50,6 @@ DOMAINS: tuple[str, ...] = (
     "platform_exchange",
     "process_flow",
     "platform_access",
+    "human_resources",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
