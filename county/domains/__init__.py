@@ -51,5 +51,6 @@ DOMAINS: tuple[str, ...] = (
     "process_flow",
     "platform_access",
     "human_resources",
+    "finance",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""

@@ -12,7 +12,7 @@ from county import build
 from county.domains.members import LEAD
 from county.scene import Document, Domain, Export, Scene
 
-OWN = ("human_resources",)
+OWN = ("human_resources", "finance")
 RESIDENTS, MONTHS, SEED = 800, 3, 7
 Told = dict[str, list[Export]]
 
@@ -98,3 +98,96 @@ def test_who_is_sent_down_works_there_and_the_planted_one_stays_away(told: Told)
     )
     assert (worked["to_organization_id"] == worked["sent_down_organization_id"]).all()
     assert ((worked["sent_down_days"] == 0) == worked["idle"]).all()
+
+
+# finance --------------------------------------------------------------------------------------
+
+VOUCHERS = ("county_hospital__hrp__vouchers", "consortium__finance__vouchers")
+BALANCES = ("county_hospital__hrp__balances", "consortium__finance__balances")
+
+
+def test_every_voucher_balances(told: Told) -> None:
+    entries = together(told, *VOUCHERS)
+    sums = entries.group_by("voucher_id").agg(
+        pl.col("debit_fen", "credit_fen").sum(), pl.col("booked_date", "organization_id").n_unique()
+    )
+    assert len(sums) > 100
+    assert (sums["debit_fen"] == sums["credit_fen"]).all()
+    assert (sums["booked_date"] == 1).all()
+    assert (sums["organization_id"] == 1).all()
+
+
+def test_balances_carry_forward_and_the_books_close(told: Told) -> None:
+    rows = together(told, *BALANCES)
+    debit = pl.when(pl.col("direction_code") == "debit").then(1).otherwise(-1)
+    months = rows.group_by("organization_id", "period_month").agg(
+        (pl.col("closing_fen") * debit).sum().alias("left")
+    )
+    assert (months["left"] == 0).all()
+    later = rows.with_columns(pl.col("period_month").dt.offset_by("1mo"))
+    key = ["organization_id", "account_code", "period_month"]
+    joined = rows.join(later, on=key, suffix="_before")
+    assert len(joined) > 50
+    assert (joined["opening_fen"] == joined["closing_fen_before"]).all()
+
+
+def test_income_equals_charges_but_for_the_planted_day(told: Told, scenes: list[Scene]) -> None:
+    entries = together(told, *VOUCHERS)
+    drugs = entries.filter(pl.col("account_code") == "41010102")
+    short = planted(told, "income_below_charges", *VOUCHERS)
+    assert len(short) == MONTHS
+    lead = pl.col("organization_id") == LEAD
+    day = pl.when(lead).then("booked_date").otherwise(pl.col("booked_date").dt.month_start())
+    booked = drugs.group_by("organization_id", day.alias("day")).agg(
+        pl.col("credit_fen").sum(), pl.col("entry_id").is_in(short).any().alias("is_short")
+    )
+    start = pl.col("start").dt.date()
+    charged = pl.concat([scene.visits for scene in scenes]).group_by(
+        pl.coalesce("township", "organization_id").alias("organization_id"),
+        pl.when(lead).then(start).otherwise(start.dt.month_start()).alias("day"),
+    ).agg(pl.col("drug_fee_fen").sum())  # fmt: skip
+    joined = booked.join(charged, on=["organization_id", "day"])
+    assert len(joined) == len(booked) > 60
+    equal = joined["credit_fen"] == joined["drug_fee_fen"]
+    assert (equal == ~joined["is_short"]).all()
+
+
+def test_payroll_and_depreciation_reach_the_books(told: Told) -> None:
+    entries = together(told, *VOUCHERS)
+    gross = together(told, "county_hospital__hrp__pay", "consortium__hr__pay")["gross_fen"].sum()
+    assert entries.filter(pl.col("account_code") == "500101")["debit_fen"].sum() == gross
+    held = together(told, *BALANCES).filter(pl.col("period_month") == pl.date(2026, 1, 1))
+    cards = together(told, "county_hospital__hrp__assets", "consortium__finance__assets")
+    cards = cards.filter(pl.col("stated_date") == pl.date(2026, 1, 31))
+    for account, column in (("1601", "original_fen"), ("1602", "accumulated_fen")):
+        closing = held.filter(pl.col("account_code") == account)["closing_fen"].sum()
+        assert closing == cards[column].sum() > 0
+
+
+def test_costs_of_departments_sum_to_the_expenses(told: Told) -> None:
+    costs = together(told, "county_hospital__hrp__costs", "consortium__finance__costs")
+    spent = together(told, *VOUCHERS).filter(pl.col("account_code").str.starts_with("5"))
+    assert costs["total_fen"].sum() == spent["debit_fen"].sum()
+    assert (costs["allocated_fen"].sum(), costs["bed_day_count"].sum() > 0) == (0, True)
+
+
+def test_what_members_owe_each_other_differs_only_where_planted(told: Told) -> None:
+    entries = together(told, *VOUCHERS)
+    owed = entries.filter(pl.col("kind") == 14, pl.col("account_code") == "500105")
+    billed = entries.filter(pl.col("kind") == 13, pl.col("account_code") == "4609").select(
+        pl.col("counterparty_organization_id").alias("organization_id"), "booked_date",
+        pl.col("credit_fen").alias("billed_fen"),
+    )  # fmt: skip
+    joined = owed.join(billed, on=["organization_id", "booked_date"])
+    differs = joined.filter(pl.col("debit_fen") != pl.col("billed_fen"))
+    assert set(differs["entry_id"]) == set(planted(told, "intercompany_difference", *VOUCHERS))
+    assert 0 < len(differs) < len(joined)
+
+
+def test_only_the_planted_budgets_are_spent_already(told: Told) -> None:
+    rows = together(told, "consortium__finance__budgets")
+    over = rows.filter(pl.col("executed_wan") > pl.col("budget_wan"))
+    assert set(over["budget_report_id"]) == set(
+        planted(told, "over_budget", "consortium__finance__budgets")
+    )
+    assert set(rows["organization_id"]) == set(together(told, *BALANCES)["organization_id"])
