@@ -52,5 +52,6 @@ DOMAINS: tuple[str, ...] = (
     "platform_access",
     "human_resources",
     "finance",
+    "materials",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""

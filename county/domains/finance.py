@@ -25,7 +25,7 @@ from county.domains.finance_vouchers import (
     income,
     monthly,
 )
-from county.domains.members import LEAD
+from county.domains.members import LEAD, by_system
 from county.months import Month
 from county.scene import Export, Planted, Scene
 
@@ -64,12 +64,12 @@ class Domain:
         if month.number == 12:
             entries = pl.concat([entries, self._year_end(entries, month.last)])
         vouchers = _numbered(entries, month)
-        yield from _by_book(VOUCHERS, vouchers, _planted(vouchers, short))
+        yield from by_system(VOUCHERS, vouchers, "entry_id", _planted(vouchers, short))
         balances = self._carried(vouchers, month)
-        yield from _by_book(BALANCES, balances)
+        yield from by_system(BALANCES, balances, "balance_id")
         yield self._executed(vouchers, month, random)
-        yield from _by_book(COSTS, costs(scene, earned, vouchers))
-        yield from _by_book(CARDS, cards)
+        yield from by_system(COSTS, costs(scene, earned, vouchers), "cost_id")
+        yield from by_system(CARDS, cards, "statement_id")
         if month.index == 0:
             yield self._prices()
 
@@ -266,14 +266,3 @@ def _planted(vouchers: pl.DataFrame, short: date | None) -> list[Planted]:
         "checked_by_preparer": vouchers.filter(pl.col("is_alone")).head(1),
     }  # fmt: skip
     return [Planted(name, key) for name, rows in found.items() for key in rows["entry_id"]]
-
-
-def _by_book(
-    feeds: tuple[str, str], rows: pl.DataFrame, planted: list[Planted] | None = None
-) -> Iterator[Export]:
-    """The lead hospital's rows from its HRP, the others' from the central accounting."""
-    lead = pl.col("organization_id") == LEAD
-    for feed, part in zip(feeds, (rows.filter(lead), rows.filter(~lead)), strict=True):
-        key = "entry_id" if "entry_id" in part.columns else part.columns[0]
-        own = set(part[key])
-        yield Export(feed, part, [fault for fault in planted or [] if fault.key in own])

@@ -14,7 +14,7 @@ import polars as pl
 
 from county.domains.attendance import attendance
 from county.domains.draws import chance, drawn, lot, serial
-from county.domains.members import LEAD, members, pay, personal, workforce
+from county.domains.members import by_system, members, pay, personal, workforce
 from county.scene import Export, Planted, Scene
 
 POSTS = ("county_hospital__hrp__posts", "consortium__hr__posts")
@@ -54,7 +54,7 @@ class Domain:
         else:
             moves, posts = self._moved(scene, random)
             contracts = self._renewed(scene, random)
-        yield from _by_system(POSTS, posts)
+        yield from by_system(POSTS, posts, "post_id")
         yield Export(CONTRACTS, contracts)
         sent = self._sent_down(scene, staff, random)
         changes = pl.concat([moves, sent]).with_columns(
@@ -63,9 +63,9 @@ class Domain:
         idle = changes.filter(pl.col("change_kind_code") == _SENT_DOWN).head(1)
         planted = [Planted("sent_down_absent", key) for key in idle["change_id"]]
         yield Export(CHANGES, changes.select(_CHANGE), planted)
-        yield from _by_system(PAY, self._pay(scene))
+        yield from by_system(PAY, self._pay(scene), "pay_id")
         presence = attendance(scene, staff, self._sent, self._rates, random)
-        yield from _by_system(ATTENDANCE, presence)
+        yield from by_system(ATTENDANCE, presence, "attendance_id")
 
     def _appointed(self, scene: Scene, staff: pl.DataFrame) -> pl.DataFrame:
         """Everyone's appointment in force when the period begins."""
@@ -261,13 +261,6 @@ def _changes(
         (none if to_department is None else pl.lit(to_department)).alias("to_department_name"),
         none.alias("to_organization_id"),
     )
-
-
-def _by_system(feeds: tuple[str, str], rows: pl.DataFrame) -> Iterator[Export]:
-    """The lead hospital's rows in its HRP, the others in the consortium's platform."""
-    lead = pl.col("organization_id") == LEAD
-    yield Export(feeds[0], rows.filter(lead))
-    yield Export(feeds[1], rows.filter(~lead))
 
 
 def _months_later(first: date, count: int) -> date:

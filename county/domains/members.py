@@ -4,12 +4,14 @@ Belongs here: what several domains of the consortium's operation must agree on. 
 send (`human_resources.py`, `finance.py` and neighbours).
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import polars as pl
 
 from county.domains.draws import lot
 from county.organizations import CONSORTIUM
-from county.scene import Scene
+from county.scene import Export, Planted, Scene
 
 LEAD = "653999H01"
 """The lead hospital, whose HRP keeps its own staff, books and stores."""
@@ -84,3 +86,13 @@ def personal(staff: pl.DataFrame, salt: str, seed: int, shares: dict[str, float]
     bounds = np.cumsum(list(shares.values()))
     found = np.searchsorted(bounds / bounds[-1], lot(staff, salt, seed), side="right")
     return pl.Series(np.array(list(shares), dtype=object)[found].tolist(), dtype=pl.String)
+
+
+def by_system(
+    feeds: tuple[str, str], rows: pl.DataFrame, key: str, planted: Sequence[Planted] = ()
+) -> Iterator[Export]:
+    """The lead hospital's rows from its own system, the others' from the consortium's."""
+    lead = pl.col("organization_id") == LEAD
+    for feed, part in zip(feeds, (rows.filter(lead), rows.filter(~lead)), strict=True):
+        own = set(part[key])
+        yield Export(feed, part, [fault for fault in planted if fault.key in own])

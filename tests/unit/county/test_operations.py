@@ -12,7 +12,7 @@ from county import build
 from county.domains.members import LEAD
 from county.scene import Document, Domain, Export, Scene
 
-OWN = ("human_resources", "finance")
+OWN = ("human_resources", "finance", "materials")
 RESIDENTS, MONTHS, SEED = 800, 3, 7
 Told = dict[str, list[Export]]
 
@@ -191,3 +191,57 @@ def test_only_the_planted_budgets_are_spent_already(told: Told) -> None:
         planted(told, "over_budget", "consortium__finance__budgets")
     )
     assert set(rows["organization_id"]) == set(together(told, *BALANCES)["organization_id"])
+
+
+# stores ---------------------------------------------------------------------------------------
+
+MATERIALS = (
+    ("county_hospital__hrp__stock_moves", "consortium__materials__stock_moves"),
+    ("county_hospital__hrp__counts", "consortium__materials__counts"),
+)
+
+
+def gaps_of(told: Told, stores: tuple[tuple[str, str], tuple[str, str]]) -> pl.DataFrame:
+    """Counts with what all movements up to their day add up to."""
+    moved, counts = (together(told, *feeds) for feeds in stores)
+    sign = pl.when(pl.col("direction_code") == "in").then(1).otherwise(-1)
+    key = ["organization_id", "item_id", "lot_number"]
+    pairs = counts.select("count_id", *key, "counted_date", "counted_quantity").join(moved, on=key)
+    sums = pairs.filter(pl.col("moved_at").dt.date() <= pl.col("counted_date")).group_by(
+        "count_id"
+    ).agg((pl.col("quantity") * sign).sum().alias("moved"))  # fmt: skip
+    return counts.join(sums, on="count_id", how="left")
+
+
+def test_material_movements_add_up_to_the_counts_but_for_the_planted_gaps(told: Told) -> None:
+    found = gaps_of(told, MATERIALS)
+    assert (found["moved"] == found["book_quantity"]).all()
+    gaps = found.filter(pl.col("moved") != pl.col("counted_quantity"))
+    assert set(gaps["count_id"]) == set(planted(told, "count_gap", *MATERIALS[1]))
+    assert len(gaps) == MONTHS
+
+
+def test_what_one_member_hands_over_another_takes_in(told: Told) -> None:
+    moved = together(told, *MATERIALS[0])
+    sides = [
+        moved.filter(pl.col("move_kind_code") == f"transfer_{side}").select("item_id", "quantity")
+        for side in ("out", "in")
+    ]
+    assert len(sides[0]) > 0
+    assert sides[0].sort(pl.all()).equals(sides[1].sort(pl.all()))
+
+
+def test_suppliers_are_paid_for_what_came_and_the_dear_purchase_is_planted(told: Told) -> None:
+    lines = together(told, "consortium__materials__purchases")
+    paid = together(told, "consortium__materials__settlements")
+    worth = (lines["received_quantity"] * lines["unit_price_fen"]).sum()
+    assert paid["amount_fen"].sum() == worth
+    usual = together(told, "consortium__materials__items").select("item_id", "reference_price_fen")
+    dear = lines.join(usual, on="item_id").filter(
+        pl.col("unit_price_fen") > 1.5 * pl.col("reference_price_fen")
+    )
+    assert set(dear["purchase_line_id"]) == set(
+        planted(told, "price_anomaly", "consortium__materials__purchases")
+    )
+    known = set(together(told, "consortium__materials__suppliers")["supplier_id"])
+    assert set(lines["supplier_id"]) <= known
