@@ -1,7 +1,8 @@
 """Pharmacies of hospitals and primary institutions, review of what they prescribe, and supply.
 
 Belongs here: drug lines that are handed out. Not here: rules and reviews (`pharmacy_review.py`),
-shortages and purchase (`pharmacy_supply.py`), the TCM pharmacy (`tcm.py`).
+shortages and purchase (`pharmacy_supply.py`), stores behind the counter (`drug_supply.py`), trace
+codes and reactions (`drug_safety.py`), the TCM pharmacy (`tcm.py`).
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import numpy as np
 import polars as pl
 
 from county.domains.draws import chance, codes, drawn, hours_later
+from county.domains.drug_safety import DrugSafety
+from county.domains.drug_supply import DrugSupply
 from county.domains.pharmacy_review import reviews
 from county.domains.pharmacy_supply import Shortages, purchases
 from county.domains.waiting import Waiting
@@ -51,6 +54,8 @@ class Domain:
         self._drugs = drug_frame()
         self._shortages = Shortages(rates["shortage"])
         self._waiting = Waiting()
+        self._supply = DrugSupply(self._drugs, rates["supply"])
+        self._safety = DrugSafety(self._supply.items, rates["safety"])
 
     def month(self, scene: Scene) -> Iterator[Export]:
         random = scene.random("pharmacy")
@@ -58,13 +63,18 @@ class Domain:
         shared = town.is_not_null() & ~town.is_in(list(_OWN_SYSTEM.values()))
         served = {feed: organization == code for feed, code in _OWN_SYSTEM.items()}
         rooms = town.is_in(_ROOM_TOWNS) & (organization != town)
+        dispensed = []
         for feed, here in {**served, _ROOMS: rooms, _CLOUD: shared}.items():
             visits = scene.visits.filter(here)
             lines = self._lines(visits, random)
-            yield Export(feed, self._waiting.due(feed, lines, "dispensed_at", scene.month))
+            due = self._waiting.due(feed, lines, "dispensed_at", scene.month)
+            dispensed.append(due)
+            yield Export(feed, due)
         yield from reviews(scene, self._drugs, self._rates["review"])
         yield from self._shortages.month(scene, self._drugs)
         yield purchases(scene, self._drugs, self._rates["purchase"])
+        yield from self._supply.month(scene, pl.concat(dispensed))
+        yield from self._safety.month(scene, pl.concat(dispensed))
 
     def _lines(self, visits: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
         """One row per drug line of the visits that were given drugs, and per line taken back."""

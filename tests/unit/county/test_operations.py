@@ -12,7 +12,7 @@ from county import build
 from county.domains.members import LEAD
 from county.scene import Document, Domain, Export, Scene
 
-OWN = ("human_resources", "finance", "materials")
+OWN = ("human_resources", "finance", "materials", "pharmacy")
 RESIDENTS, MONTHS, SEED = 800, 3, 7
 Told = dict[str, list[Export]]
 
@@ -245,3 +245,76 @@ def test_suppliers_are_paid_for_what_came_and_the_dear_purchase_is_planted(told:
     )
     known = set(together(told, "consortium__materials__suppliers")["supplier_id"])
     assert set(lines["supplier_id"]) <= known
+
+
+# drugs ----------------------------------------------------------------------------------------
+
+DRUGS = (
+    ("county_hospital__spd__stock_moves", "consortium__spd__stock_moves"),
+    ("county_hospital__spd__counts", "consortium__spd__counts"),
+)
+DISPENSING = (
+    "county_hospital__his__dispensing", "township_a__his__dispensing",
+    "township_b__his__dispensing", "village_rooms__his__dispensing",
+    "consortium__primary_cloud__dispensing",
+)  # fmt: skip
+SCANS = "consortium__trace_codes__scans"
+
+
+def test_drug_movements_add_up_to_the_counts_but_for_the_planted_gaps(told: Told) -> None:
+    found = gaps_of(told, DRUGS)
+    assert (found["moved"] == found["book_quantity"]).all()
+    gaps = found.filter(pl.col("moved") != pl.col("counted_quantity"))
+    assert set(gaps["count_id"]) == set(planted(told, "count_gap", *DRUGS[1]))
+    over = found.filter(pl.col("expiry_date") < pl.col("counted_date"))
+    assert set(over["count_id"]) == set(planted(told, "expired_stock", *DRUGS[1]))
+    assert len(over) == 2 * MONTHS
+
+
+def test_stores_give_out_what_pharmacies_dispense(told: Told) -> None:
+    out = together(told, *DRUGS[0]).filter(
+        pl.col("move_kind_code").is_in(["issue", "transfer_out"])
+    )
+    drugs = out.filter(pl.col("item_id").str.starts_with("HC").not_())
+    lines = together(told, *DISPENSING).filter(~pl.col("is_returned"))
+    by_lot = ["item_id", "lot_number"]
+    left = drugs.group_by(by_lot).agg(pl.col("quantity").sum()).sort(by_lot)
+    given = lines.group_by(pl.col("drug_code").alias("item_id"), "lot_number")
+    right = given.agg(pl.col("quantity").sum()).sort(by_lot)
+    assert len(left) > 20
+    assert left.equals(right)
+
+
+def test_every_scanned_package_arrived_but_the_planted_ones(told: Told) -> None:
+    scans = together(told, SCANS)
+    handed = scans.filter(pl.col("scan_kind_code") == "dispense")
+    arrived = scans.filter(pl.col("scan_kind_code") == "receipt")
+    unknown = handed.join(arrived, on="trace_code", how="anti")
+    assert set(unknown["scan_id"]) == set(planted(told, "trace_without_receipt", SCANS))
+    both = handed.join(arrived, on="trace_code")
+    assert (both["scanned_at"] > both["scanned_at_right"]).all()
+    assert handed["trace_code"].is_unique().all()
+    lines = together(told, *DISPENSING)
+    assert handed.join(lines, on=["dispensing_id", "lot_number"], how="anti").is_empty()
+
+
+def test_a_recalled_lot_is_still_handed_out_where_planted(told: Told) -> None:
+    recalls = together(told, "consortium__spd__recalls")
+    handed = together(told, SCANS).filter(pl.col("scan_kind_code") == "dispense")
+    after = handed.join(recalls, on=["item_id", "lot_number"]).filter(
+        pl.col("scanned_at") > pl.col("recalled_at")
+    )
+    assert len(recalls) == MONTHS
+    assert set(after["scan_id"]) == set(planted(told, "recalled_lot", SCANS)) != set()
+
+
+def test_a_reaction_follows_its_drug_and_serious_ones_are_reported_soon(told: Told) -> None:
+    reports = together(told, "consortium__adverse_reactions__reports")
+    lines = together(told, *DISPENSING).filter(~pl.col("is_returned"))
+    lines = lines.select("encounter_id", pl.col("drug_code").alias("item_id"), "dispensed_at")
+    joined = reports.join(lines, on=["encounter_id", "item_id"], how="left")
+    assert len(joined) == len(reports) > MONTHS
+    assert (joined["occurred_at"] > joined["dispensed_at"]).all()
+    waited = reports["reported_at"] - reports["occurred_at"]
+    serious = reports["severity_code"].is_in(["2", "4"])
+    assert (waited.filter(serious).dt.total_days() <= 15).all()
