@@ -53,5 +53,6 @@ DOMAINS: tuple[str, ...] = (
     "human_resources",
     "finance",
     "materials",
+    "administration",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""

@@ -126,7 +126,8 @@ class DrugSafety:
         severity = codes(random, rates["severities"], size)
         serious = severity.is_in(_SERIOUS)
         occurred = hours_later(random, found["dispensed_at"], 0.5, 72)
-        soon, later = hours_later(random, occurred, 2, 330), hours_later(random, occurred, 12, 680)
+        waits = np.where(serious, random.integers(1, 14, size), random.integers(1, 29, size))
+        day = occurred.dt.date() + pl.Series(waits * 86_400_000).cast(pl.Duration("ms"))
         kinds = picked(random, pl.DataFrame(rates["reactions"]), size)
         return found.select(
             "person", "organization_id", "encounter_id", "item_id", "item_name", "lot_number",
@@ -134,7 +135,7 @@ class DrugSafety:
             serial("ADR", scene.month, size).alias("reaction_report_id"),
             kinds["name"].alias("reaction_name"), kinds["system"].alias("organ_system_name"),
             severity.alias("severity_code"), occurred.alias("occurred_at"),
-            pl.when(serious).then(soon).otherwise(later).alias("reported_at"),
+            moments(random, day, opens=9, closes=18).alias("reported_at"),
             codes(random, rates["outcomes"], size).alias("outcome_code"),
             codes(random, rates["causalities"], size).alias("causality_code"),
         )  # fmt: skip

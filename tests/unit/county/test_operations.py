@@ -12,7 +12,7 @@ from county import build
 from county.domains.members import LEAD
 from county.scene import Document, Domain, Export, Scene
 
-OWN = ("human_resources", "finance", "materials", "pharmacy")
+OWN = ("human_resources", "finance", "materials", "pharmacy", "administration")
 RESIDENTS, MONTHS, SEED = 800, 3, 7
 Told = dict[str, list[Export]]
 
@@ -318,3 +318,54 @@ def test_a_reaction_follows_its_drug_and_serious_ones_are_reported_soon(told: To
     waited = reports["reported_at"] - reports["occurred_at"]
     serious = reports["severity_code"].is_in(["2", "4"])
     assert (waited.filter(serious).dt.total_days() <= 15).all()
+
+
+# offices --------------------------------------------------------------------------------------
+
+FLOWS = "consortium__oa__flow_steps"
+EVENTS = ("county_hospital__quality__events", "consortium__oa__quality_events")
+
+
+def test_a_step_begins_when_the_one_before_is_handled(told: Told) -> None:
+    steps = together(told, FLOWS)
+    before = steps.select(
+        "flow_id", pl.col("step_number") + 1, pl.col("handled_at").alias("before")
+    )
+    joined = steps.join(before, on=["flow_id", "step_number"])
+    assert len(joined) > 50
+    assert (joined["arrived_at"] == joined["before"]).all()
+    open_steps = steps.filter(pl.col("handled_at").is_null())
+    assert set(open_steps["flow_step_id"]) == set(planted(told, "flow_not_handled", FLOWS)) != set()
+
+
+def test_purchases_name_a_contract_with_their_supplier(told: Told) -> None:
+    contracts = together(told, "consortium__oa__contracts")
+    lines = together(told, "consortium__materials__purchases", "consortium__spd__orders")
+    assert lines.join(contracts, on=["contract_id", "supplier_id"], how="anti").is_empty()
+
+
+def test_only_the_planted_project_is_late(told: Told) -> None:
+    rows = together(told, "consortium__oa__projects")
+    late = rows.filter(
+        (pl.col("planned_end_date") < pl.col("reported_date")) & (pl.col("progress_rate") < 1)
+    )
+    keys = planted(told, "project_overdue", "consortium__oa__projects")
+    assert set(late["project_report_id"]) == set(keys) != set()
+
+
+def test_a_serious_event_of_each_month_stays_open_and_others_are_closed(told: Told) -> None:
+    rows = together(told, *EVENTS)
+    left = planted(told, "serious_event_open", *EVENTS)
+    serious = rows.filter(pl.col("event_record_id").is_in(left))
+    assert set(serious["event_level_code"]) == {"1"}
+    closed = rows.filter(pl.col("state_code") == "4")
+    assert not set(serious["event_id"]) & set(closed["event_id"])
+    assert (closed["closed_date"] > closed["rectified_date"]).all()
+    early = rows.filter(pl.col("reported_at") < pl.datetime(2026, 2, 1))
+    missing = set(early["event_id"]) - set(closed["event_id"])
+    assert missing == set(serious["event_id"]) & set(early["event_id"])
+
+
+def test_who_is_trained_works_here(told: Told, scenes: list[Scene]) -> None:
+    trained = together(told, "consortium__oa__trainings")
+    assert trained.join(scenes[0].staff, on=["staff_id", "organization_id"], how="anti").is_empty()
