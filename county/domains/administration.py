@@ -188,7 +188,7 @@ class Domain:
 
     def _trainings(self, scene: Scene, random: np.random.Generator) -> pl.DataFrame:
         rates, month = self._rates, scene.month
-        staff = drawn(random, workforce(scene), rates["trained"], least=6)
+        staff = drawn(random, workforce(scene).drop("person"), rates["trained"], least=6)
         size = len(staff)
         kind = codes(random, rates["training_kinds"], size)
         starts = days(random, month.first, month.last - timedelta(days=3), size)

@@ -74,10 +74,11 @@ class Assets:
             pieces.with_columns(pl.int_ranges(1, count + 1).alias("_piece"))
             .explode("_piece")
             .drop_nulls("_piece")
-            .with_row_index("person")
+            .with_row_index("_card")
         )
-        draw = pl.Series(lot(cards, "asset", self._seed))
-        state = pl.Series(lot(cards, "asset state", self._seed))
+        numbers = cards.select(pl.col("_card").alias("person"))
+        draw = pl.Series(lot(numbers, "asset", self._seed))
+        state = pl.Series(lot(numbers, "asset state", self._seed))
         idle, repair = self._rates["idle"], self._rates["repair"]
         suppliers = self._rates["suppliers"]
         return cards.with_columns(
@@ -117,13 +118,13 @@ class Assets:
             pl.lit(day).alias("acquired_date"),
             pl.lit("in_use").alias("state"),
             (pl.lit(len(self._cards)).cast(pl.UInt32) + pl.int_range(pl.len(), dtype=pl.UInt32))
-            .alias("person"),
+            .alias("_card"),
         ).with_columns(*_numbers())  # fmt: skip
         self._cards = pl.concat([self._cards, new])
 
 
 def _numbers() -> list[pl.Expr]:
-    serial = (pl.col("person") + 1).cast(pl.String).str.zfill(5)
+    serial = (pl.col("_card") + 1).cast(pl.String).str.zfill(5)
     owner = pl.col("organization_id").str.slice(6)
     return [
         ("ZC" + owner + pl.col("asset_category_code") + serial).alias("asset_id"),

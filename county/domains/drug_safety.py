@@ -112,7 +112,7 @@ class DrugSafety:
         unknown = handed.join(arrived, on="trace_code", how="anti", maintain_order="left")
         planted = [Planted("recalled_lot", key) for key in after["scan_id"]]
         planted += [Planted("trace_without_receipt", key) for key in unknown["scan_id"]]
-        return Export(SCANS, scans, planted)
+        return Export(SCANS, scans.drop("person"), planted)
 
     def _reactions(
         self, scene: Scene, lines: pl.DataFrame, random: np.random.Generator

@@ -55,7 +55,7 @@ class Domain:
             moves, posts = self._moved(scene, random)
             contracts = self._renewed(scene, random)
         yield from by_system(POSTS, posts, "post_id")
-        yield Export(CONTRACTS, contracts)
+        yield Export(CONTRACTS, contracts.drop("person"))
         sent = self._sent_down(scene, staff, random)
         changes = pl.concat([moves, sent]).with_columns(
             serial("BD", scene.month, len(moves) + len(sent)).alias("change_id")

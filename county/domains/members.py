@@ -52,7 +52,7 @@ def workforce(scene: Scene) -> pl.DataFrame:
 def pay(scene: Scene) -> pl.DataFrame:
     """The month's pay of the workforce in whole fen: `basic_fen`, `performance_fen`,
     `allowance_fen`, their sum `gross_fen`, `deduction_fen` and the rest `net_fen`."""
-    staff = workforce(scene)
+    staff = workforce(scene).drop("person")
     random = scene.random("pay")
     years = scene.month.year - pl.col("employed").dt.year()
     effort = pl.Series(np.clip(random.normal(1, 0.16, len(staff)), 0.6, 1.6))

@@ -11,6 +11,7 @@ import yaml
 from county import build
 from county.domains.members import LEAD
 from county.scene import Document, Domain, Export, Scene
+from ingestion.contract import load_contracts
 
 OWN = ("human_resources", "finance", "materials", "pharmacy", "administration")
 RESIDENTS, MONTHS, SEED = 800, 3, 7
@@ -67,6 +68,12 @@ def planted(told: Told, kind: str, *feeds: str) -> list[str]:
     """Keys of the planted faults of a kind."""
     pieces = [piece for feed in feeds for piece in told[feed]]
     return [fault.key for piece in pieces for fault in piece.planted if fault.kind == kind]
+
+
+def test_only_feeds_about_persons_carry_persons(told: Told) -> None:
+    contracts = load_contracts()
+    for feed, pieces in told.items():
+        assert ("person" in pieces[0].rows.columns) == bool(contracts[feed].person), feed
 
 
 # human resources ------------------------------------------------------------------------------
