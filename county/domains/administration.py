@@ -147,7 +147,7 @@ class Domain:
             pl.lit(date(year - 1, 12, 20)).alias("signed_date"),
             pl.lit(date(year, 1, 1)).alias("valid_from_date"),
             pl.lit(date(year, 12, 31)).alias("valid_to_date"),
-            pl.Series(random.integers(300, 9000, len(SUPPLIERS)) / 10).alias("amount_wan"),
+            pl.Series(random.integers(60, 1500, len(SUPPLIERS)) / 10).alias("amount_wan"),
             pl.lit("1").alias("state_code"),
         )
         return pl.concat([frames, others])

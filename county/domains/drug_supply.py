@@ -6,7 +6,7 @@ Belongs here: how what pharmacies hand out comes into their stores. Not here: ha
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import polars as pl
 
 from county.domains.draws import chance, days, moments, serial
 from county.domains.members import LEAD, by_system, members
-from county.domains.stock_book import StockBook, moves
+from county.domains.stock_book import StockBook, at, moves
 from county.domains.suppliers import contract_of, settlements
 from county.scene import Export, Planted, Scene
 
@@ -44,7 +44,7 @@ class DrugSupply:
         """
         random, month = scene.random("drug_supply"), scene.month
         yield from self._priced(scene)
-        parts = [self._book.corrections(_at(month.first, 3, 9))]
+        parts = [self._book.corrections(at(month.first, 3, 9))]
         if month.index == 0:
             parts.append(self._expired(scene))
         self._book.post(pl.concat(parts))
@@ -112,7 +112,7 @@ class DrugSupply:
         rows = pl.DataFrame({"organization_id": [LEAD, towns[0]]})
         return moves(
             rows, "opening", item_id=pl.lit(given["item"]), lot_number=pl.lit(given["lot"]),
-            quantity=pl.lit(given["quantity"]), moved_at=pl.lit(_at(scene.month.first, 1, 8)),
+            quantity=pl.lit(given["quantity"]), moved_at=pl.lit(at(scene.month.first, 1, 8)),
         )  # fmt: skip
 
     def _handed_out(self, scene: Scene, dispensed: pl.DataFrame) -> pl.DataFrame:
@@ -137,7 +137,7 @@ class DrugSupply:
                 moves(
                     rooms, "transfer_out", other_organization_id=pl.col("organization_id"),
                     organization_id=pl.col("bookkeeper"),
-                    moved_at=pl.lit(_at(scene.month.first, 1, 16)),
+                    moved_at=pl.lit(at(scene.month.first, 1, 16)),
                 ),
             ]
         )  # fmt: skip
@@ -162,7 +162,7 @@ class DrugSupply:
             [
                 moves(
                     use, "issue", lot_number=pl.col("item_id").str.slice(-2) + lot.str.slice(2)
-                    + "B", quantity=share, moved_at=pl.lit(_at(month.first, day, 15)),
+                    + "B", quantity=share, moved_at=pl.lit(at(month.first, day, 15)),
                     department_name=pl.lit("临床科室"),
                 )
                 for day in (7, 14, 21, 28)
@@ -240,7 +240,7 @@ class DrugSupply:
         held = self._book.held().filter(
             lot.str.ends_with("A") & (age < limit) & (lot != self._rates["expired"]["lot"])
         )
-        return moves(held, "supplier_return", moved_at=pl.lit(_at(first, 28, 11)))
+        return moves(held, "supplier_return", moved_at=pl.lit(at(first, 28, 11)))
 
     def _named(self, rows: pl.DataFrame) -> pl.DataFrame:
         """With the item's name, price and, by lot and shelf life, the day of expiry."""
@@ -283,7 +283,3 @@ def _items(drugs: pl.DataFrame, rates: dict[str, Any]) -> pl.DataFrame:
     return pl.concat([own, others]).with_columns(
         pl.lit(date(2025, 1, 1)).alias("listed_date"), pl.col("list_price_fen").alias("cost_fen")
     )
-
-
-def _at(first: date, day: int, hour: int) -> datetime:
-    return datetime(first.year, first.month, day, hour)

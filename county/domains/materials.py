@@ -6,7 +6,7 @@ here: drugs and consumables (`drug_supply.py`), asset cards (`finance.py`), cont
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import polars as pl
 
 from county.domains.draws import codes, days, moments, serial
 from county.domains.members import LEAD, by_system, members
-from county.domains.stock_book import StockBook, moves
+from county.domains.stock_book import StockBook, at, moves
 from county.domains.suppliers import SUPPLIERS, contract_of, settlements
 from county.scene import Export, Planted, Scene
 
@@ -49,7 +49,7 @@ class Domain:
             yield Export(ITEMS, self._catalogue())
         use = self._use(scene)
         parts = [self._opening(use, month.first, random)] if month.index == 0 else []
-        parts.append(self._book.corrections(_at(month.first, 3, 9)))
+        parts.append(self._book.corrections(at(month.first, 3, 9)))
         for part in parts:
             self._book.post(part)
         stock = use.join(self._book.held(), on=_PLACE, how="left", maintain_order="left")
@@ -110,7 +110,7 @@ class Domain:
         return moves(
             use.with_columns(pl.lit("").alias("lot_number")), "opening",
             quantity=(pl.col("use") * factor).ceil().cast(pl.Int64),
-            moved_at=pl.lit(_at(first, 1, 8)),
+            moved_at=pl.lit(at(first, 1, 8)),
         )  # fmt: skip
 
     def _purchased(
@@ -170,7 +170,7 @@ class Domain:
                 moves(
                     stock, "issue",
                     quantity=pl.min_horizontal(pl.lit(drawn), pl.col("held") // 5 * 2),
-                    moved_at=pl.lit(_at(first, day, 15)),
+                    moved_at=pl.lit(at(first, day, 15)),
                     department_name=pl.lit(departments.gather(which)),
                 )
             )  # fmt: skip
@@ -190,9 +190,9 @@ class Domain:
         first = scene.month.first
         return [
             moves(given, "transfer_out", other_organization_id=pl.lit(town),
-                  moved_at=pl.lit(_at(first, 22, 10))),
+                  moved_at=pl.lit(at(first, 22, 10))),
             moves(given, "transfer_in", organization_id=pl.lit(town),
-                  other_organization_id=pl.lit(LEAD), moved_at=pl.lit(_at(first, 22, 17))),
+                  other_organization_id=pl.lit(LEAD), moved_at=pl.lit(at(first, 22, 17))),
         ]  # fmt: skip
 
     def _named(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -209,7 +209,3 @@ def _received(purchases: pl.DataFrame) -> pl.DataFrame:
         purchases, "purchase", quantity=pl.col("received_quantity"),
         moved_at=pl.col("received_at"), source_id=pl.col("purchase_line_id"),
     )  # fmt: skip
-
-
-def _at(first: date, day: int, hour: int) -> datetime:
-    return datetime(first.year, first.month, day, hour)

@@ -33,6 +33,11 @@ def moves(rows: pl.DataFrame, kind: str, **known: pl.Expr) -> pl.DataFrame:
     )
 
 
+def at(first: date, day: int, hour: int) -> datetime:
+    """An hour of a day of the month that begins on `first`."""
+    return datetime(first.year, first.month, day, hour)
+
+
 class StockBook:
     """The book of some stores between months."""
 
