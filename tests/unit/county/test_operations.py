@@ -226,6 +226,10 @@ def test_material_movements_add_up_to_the_counts_but_for_the_planted_gaps(told: 
     gaps = found.filter(pl.col("moved") != pl.col("counted_quantity"))
     assert set(gaps["count_id"]) == set(planted(told, "count_gap", *MATERIALS[1]))
     assert len(gaps) == MONTHS
+    settled = gaps.filter(pl.col("counted_date") < pl.col("counted_date").max())
+    lost = together(told, *MATERIALS[0]).filter(pl.col("move_kind_code") == "loss")
+    missing = (settled["book_quantity"] - settled["counted_quantity"]).to_list()
+    assert sorted(lost["quantity"]) == sorted(missing)
 
 
 def test_what_one_member_hands_over_another_takes_in(told: Told) -> None:
@@ -298,6 +302,7 @@ def test_every_scanned_package_arrived_but_the_planted_ones(told: Told) -> None:
     arrived = scans.filter(pl.col("scan_kind_code") == "receipt")
     unknown = handed.join(arrived, on="trace_code", how="anti")
     assert set(unknown["scan_id"]) == set(planted(told, "trace_without_receipt", SCANS))
+    assert len(unknown) == MONTHS
     both = handed.join(arrived, on="trace_code")
     assert (both["scanned_at"] > both["scanned_at_right"]).all()
     assert handed["trace_code"].is_unique().all()
