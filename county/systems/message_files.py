@@ -105,7 +105,7 @@ class MessageFiles(ABC):
         """True messages, repeats and broken copies in the order of sending, by day."""
         rates, count = parameters()["faults"], len(messages)
         name = "name" if "name" in messages.columns else pl.lit(None, pl.String).alias("name")
-        base = messages.select(
+        true = messages.select(
             "moment",
             "text",
             name,
@@ -117,8 +117,8 @@ class MessageFiles(ABC):
             reason=pl.lit(None, pl.String),
             item=pl.lit("message"),
         )
-        self._sent += int(base["rows"].sum())
-        base = self._with_unmapped(base, np.flatnonzero(random.random(count) < rates["unmapped"]))
+        self._sent += int(true["rows"].sum())
+        base = self._with_unmapped(true, np.flatnonzero(random.random(count) < rates["unmapped"]))
         repeated = np.flatnonzero(random.random(count) < rates["duplicate"])
         again = base[repeated].with_columns(
             pl.col("place") + 0.3,
@@ -128,7 +128,7 @@ class MessageFiles(ABC):
             item=pl.lit("message"),
         )
         chosen = np.flatnonzero(random.random(count) < rates["row_fault"])
-        copies = [self._copy(base[int(at)]) for at in chosen if self._room()]
+        copies = [self._copy(true[int(at)]) for at in chosen if self._room()]
         days = pl.col("moment").dt.date().clip(month.first, month.last).alias("day")
         frame = pl.concat([base, again, *copies]).sort("place").with_columns(days)
         return frame.sort("day", maintain_order=True)
