@@ -190,8 +190,9 @@ class _Run:
         self._hl7.write(care, reports)
         self._documents.hospital(care)
         self._dicom.write(examinations)
-        scene = self._stage.scene(month, people, care, born, changes)
         exports = self._exports
+        certificates = exports.births(born)
+        scene = self._stage.scene(month, people, care, born, certificates.rows, changes)
         for export in (*exports.primary_care(scene), *exports.prescriptions(scene)):
             self._send(export, month)
         self._send(exports.examinations(examinations), month)
@@ -199,7 +200,7 @@ class _Run:
         self._send(exports.settlements(settlements), month)
         self._public_health(month, follow_ups, planted)
         self._births += [(f"CS{child.number:09d}", child) for child, _, _ in born]
-        self._send(exports.births(born), month)
+        self._send(certificates, month)
         self._send(exports.deaths(dead), month)
         if month is self.months[-1]:
             self._registers(scene)

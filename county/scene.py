@@ -77,7 +77,9 @@ class Scene:
     - `stays`: inpatient stays in bed at some time of the month, not cancelled. As visits, and
       `end` (null while open), `bed_id`, `ward`, `discharge_mode`, `operation_code`,
       `operation_name`.
-    - `births`: `child`, `mother` (numbers), `born` (datetime), `organization_id`.
+    - `births`: `child`, `mother` (numbers), `born` (datetime), `organization_id` (home), and as the
+      certificate says `birth_certificate_id`, `hospital_id`, `gestational_weeks`,
+      `birth_weight_g`.
     - `marriages`: `husband`, `wife` (numbers), `day`.
     - `moves`: `person`, `inward` (boolean), `day`, `elsewhere` (division code). Who moves in is
       among `people`, who moves out is not.

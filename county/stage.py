@@ -46,9 +46,13 @@ class Stage:
 
     def scene(
         self, month: Month, people: pl.DataFrame, care: CareMonth,
-        born: list[tuple[Person, Person, datetime]], changes: Changes,
+        born: list[tuple[Person, Person, datetime]], certificates: pl.DataFrame, changes: Changes,
     ) -> Scene:  # fmt: skip
-        """The scene of a month whose births, deaths, changes and care have happened."""
+        """The scene of a month whose births, deaths, changes and care have happened.
+
+        Args:
+            certificates: One row a child, as `Exports.births` makes them.
+        """
         return Scene(
             month=month,
             seed=self._seed,
@@ -61,6 +65,13 @@ class Stage:
                 [(c.number, m.number, at, c.organization_id) for c, m, at in born],
                 schema={"child": pl.Int64, "mother": pl.Int64, "born": pl.Datetime("us"),
                         "organization_id": pl.String}, orient="row",
+            ).join(
+                certificates.select(
+                    "child", pl.col("certificate_id").alias("birth_certificate_id"),
+                    pl.col("organization_id").alias("hospital_id"),
+                    pl.col("weeks").cast(pl.Int64).alias("gestational_weeks"),
+                    pl.col("weight").cast(pl.Int64).alias("birth_weight_g"),
+                ), on="child", how="left", maintain_order="left",
             ),
             marriages=pl.DataFrame(
                 [(husband.number, wife.number, day) for husband, wife, day in changes.marriages],

@@ -258,10 +258,15 @@ class Exports:
         return Export("health_commission__registry__residents", frame)
 
     def births(self, born: list[tuple[Person, Person, datetime]]) -> Export:
-        """Certificates name the newborn, who has no ID number yet, and the mother's phone."""
+        """Certificates name the newborn, who has no ID number yet, and the mother's phone.
+
+        Twins are born in one hospital after as many weeks.
+        """
         random = self._random
         frame = pl.DataFrame(
             {
+                "child": [child.number for child, _, _ in born],
+                "mother": [mother.number for _, mother, _ in born],
                 "certificate_id": [f"CS{child.number:09d}" for child, _, _ in born],
                 "organization_id": [
                     random.choice(("653999H01", "653999H01", "653999H02")) for _ in born
@@ -276,6 +281,8 @@ class Exports:
                 "address": [mother.address for _, mother, _ in born],
             }
         )
+        delivery = ("mother", "birth")
+        frame = frame.with_columns(pl.col("organization_id", "weeks").first().over(*delivery))
         return Export("health_commission__registry__births", frame)
 
     def deaths(self, dead: list[Person]) -> Export:
