@@ -54,5 +54,7 @@ DOMAINS: tuple[str, ...] = (
     "finance",
     "materials",
     "administration",
+    "maternal",
+    "women_health",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
