@@ -56,5 +56,6 @@ DOMAINS: tuple[str, ...] = (
     "administration",
     "maternal",
     "women_health",
+    "immunisation",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""

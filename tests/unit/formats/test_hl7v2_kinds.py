@@ -98,3 +98,17 @@ def test_the_county_writes_messages_that_hl7apy_accepts(feed: str) -> None:
     messages = ["MSH" + part for part in text.split("MSH")[1:]]
     assert messages
     assert [structure_defect(one) for one in messages[:3]] == [None] * len(messages[:3])
+
+
+def test_each_dose_has_its_own_number_lot_and_route() -> None:
+    text = message(
+        "VXU^V04^VXU_V04", PID,
+        "ORC|RE||V1^IIS||||||20260301", "RXA|0|1|20260301|20260301|0203^乙肝^NIP|0.5|mL||00"
+        "|D1|||||L01|20280101|甲厂|||CP|A", "RXR|IM^Intramuscular|LT^左大腿",
+        "ORC|RE|V2", "RXA|0|2|20260301||1201^麻腮风^NIP|0.5|mL||01||||||L02||M^乙厂^MVX|||RE|D",
+    )  # fmt: skip
+    columns = ("vaccination_id", "vaccine_code", "dose_number", "lot_number", "manufacturer_name")
+    assert values("vxu", "vaccination", text, *columns, "route_code", "status_code") == [
+        ("V1", "0203", "1", "L01", "甲厂", "IM", "CP"),
+        ("V2", "1201", "2", "L02", "乙厂", None, "RE"),
+    ]
