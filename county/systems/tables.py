@@ -157,7 +157,10 @@ def _cut(layout: Layout, data: bytes) -> bytes:
     """A file that broke off, or whose pages are lost."""
     if layout.format == "sqlite":
         return data[:100] + b"\x00" * 412
-    return data[: len(data) // 3]
+    cut = data[: len(data) // 3]
+    if layout.format == "xml":  # between two characters: broken XML, not a wrong encoding
+        return cut.decode(layout.encoding, errors="ignore").encode(layout.encoding)
+    return cut
 
 
 def _empty(feed: str) -> Sheet:

@@ -7,6 +7,7 @@ from county.systems.dbf import as_dbf
 from county.systems.encode import as_csv, as_database, as_json_lines, as_xml
 from county.systems.layouts import Layout, layouts
 from county.systems.rows import rendered
+from county.systems.tables import _cut
 from county.systems.workbook import as_workbook
 from ingestion.contract import FieldMap, Format, Mapping, RecordMap
 from ingestion.formats import database, jsonlines, tabular, xml_table
@@ -96,3 +97,12 @@ def test_a_missing_field_is_an_error() -> None:
 
 def test_every_layout_is_sound() -> None:
     assert len(layouts()) >= 20
+
+
+def test_a_cut_xml_file_ends_between_two_characters() -> None:
+    chosen = layout(file="a_{month}.xml", root="BB", row="JL")
+    data = as_xml(
+        chosen, rendered("a", chosen, ROWS.with_columns(department_name=pl.lit("儿科" * 99)))
+    )
+    for length in range(len(data) - 12, len(data)):
+        assert len(_cut(chosen, data[:length]).decode("utf-8")) > 0
