@@ -57,5 +57,6 @@ DOMAINS: tuple[str, ...] = (
     "maternal",
     "women_health",
     "immunisation",
+    "elderly",
 )
 """Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
