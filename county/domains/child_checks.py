@@ -126,15 +126,17 @@ class ChildChecks:
             .alias("has_tcm_guidance"),
         )  # fmt: skip
         draw = lot(due, "child/risk", self._seed)
-        risk = pl.when(pl.col("haemoglobin_g_per_l") < 90).then(pl.lit("4"))
-        risk = risk.when(failed).then(pl.lit("5")).when(pl.col("physique_code") == "3")
-        risk, before = risk.then(pl.lit("3")), 0.0
+        risk, before = pl.lit(None, pl.String), 0.0
         for code, share in rates["risks"].items():
-            risk = risk.when(pl.Series((draw >= before) & (draw < before + share))).then(
-                pl.lit(code)
-            )
+            own = pl.Series((draw >= before) & (draw < before + share))
+            risk = pl.when(own).then(pl.lit(code)).otherwise(risk)
             before += share
-        due = due.with_columns(risk.otherwise(None).alias("risk_code"))
+        for code, seen in (
+            ("3", pl.col("physique_code") == "3"), ("5", ~pl.col("is_development_passed")),
+            ("4", pl.col("haemoglobin_g_per_l") < rates["anaemia_below"]),
+        ):  # fmt: skip
+            risk = pl.when(seen).then(pl.lit(code)).otherwise(risk)
+        due = due.with_columns(risk.alias("risk_code"))
         next_age = np.array([*checks["months"][1:], checks["months"][-1] + 12])
         ahead = (next_age - np.array(checks["months"]))[due["step"].to_numpy()]
         managed = chance(random, rates["risk_managed"], size)

@@ -47,19 +47,13 @@ class Children:
     def _visits(
         self, random: np.random.Generator, scene: Scene, newborns: pl.DataFrame
     ) -> Iterator[Export]:
-        parts, newborns = [], self._staying(random, scene, newborns)
-        for kind in ("newborn_visit", "centre_visit"):
-            rates = self._rates[kind]
-            visited = drawn(random, newborns, rates["kept"], least=1)
-            later = random.integers(4 + rates["days"][0], 5 + rates["days"][1], len(visited))
-            place = pl.lit(CENTRE) if kind == "centre_visit" else pl.col("township")
-            parts.append(
-                visited.with_columns(
-                    plus_days(pl.col("born_date"), later).alias("visited_date"),
-                    pl.Series("age_days", later),
-                    place.alias("organization_id"),
-                )
-            )
+        parts = [
+            self._visited(random, drawn(random, newborns, self._rates[kind]["kept"], least=1), kind)
+            for kind in ("newborn_visit", "centre_visit")
+        ]
+        parts[1] = parts[1].with_columns(pl.lit(CENTRE).alias("organization_id"))
+        staying = _with_parents(random, scene, newborns, self._rates["with_parents"]["kept"])
+        parts.append(self._visited(random, staying, "with_parents"))
         due = self._waiting.due("visits", pl.concat(parts), "visited_date", scene.month)
         due = alive_then(scene, due, "visited_date").sort("visited_date", "person")
         size, age = len(due), due["age_days"].to_numpy()
@@ -90,17 +84,17 @@ class Children:
                 ),
             )
 
-    def _staying(
-        self, random: np.random.Generator, scene: Scene, newborns: pl.DataFrame
+    def _visited(
+        self, random: np.random.Generator, newborns: pl.DataFrame, kind: str
     ) -> pl.DataFrame:
-        """Newborns with the township where they are in the first weeks: some mothers stay with
-        their parents."""
-        towns = scene.organizations.filter(pl.col("level") == "township")["organization_id"]
-        following = dict(zip(towns, [*towns[1:], towns[0]], strict=True))
-        away = drawn(random, newborns, self._rates["with_parents"], least=1)["person"]
-        elsewhere = pl.col("person").is_in(away.to_list())
-        town = pl.when(elsewhere).then(pl.col("township").replace(following))
-        return newborns.with_columns(town.otherwise("township").alias("township"))
+        """Visits by the township, some days after leaving hospital on the fourth day."""
+        first, last = self._rates[kind]["days"]
+        later = random.integers(4 + first, 5 + last, len(newborns))
+        return newborns.with_columns(
+            plus_days(pl.col("born_date"), later).alias("visited_date"),
+            pl.Series("age_days", later, dtype=pl.Int64),
+            pl.col("township").alias("organization_id"),
+        )
 
     def _screening(
         self, random: np.random.Generator, scene: Scene, newborns: pl.DataFrame
@@ -195,3 +189,16 @@ def _newborns(scene: Scene) -> pl.DataFrame:
         .join(homes, on="person", how="left", maintain_order="left")
         .with_columns(pl.col("born").dt.date().alias("born_date"))
     )
+
+
+def _with_parents(
+    random: np.random.Generator, scene: Scene, newborns: pl.DataFrame, share: float
+) -> pl.DataFrame:
+    """Newborns whose mother stays with her parents, with their township: the next one; a township
+    without a newborn of its own has one."""
+    towns = scene.organizations.filter(pl.col("level") == "township")["organization_id"]
+    following = dict(zip(towns, [*towns[1:], towns[0]], strict=True))
+    away = drawn(random, newborns, share).with_columns(pl.col("township").replace(following))
+    empty = [town for town in towns if town not in newborns["township"].to_list()]
+    guests = [newborns.head(1).with_columns(pl.lit(town).alias("township")) for town in empty[:2]]
+    return pl.concat([away, *guests]).unique(["person", "township"], maintain_order=True)

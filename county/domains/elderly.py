@@ -13,7 +13,7 @@ import polars as pl
 
 from county.domains.draws import codes, days, doctors, drawn, lot, serial
 from county.domains.elderly_assessments import assessed, constitutions
-from county.domains.mother_child import alive_then, plus_days
+from county.domains.mother_child import alive_then, plus_days, some_between
 from county.domains.physical_examinations import examined
 from county.domains.tuberculosis import by_sender
 from county.domains.waiting import Waiting
@@ -97,7 +97,7 @@ class Domain:
         ).select("person", "organization_id", "examination_id", "examined_date", "finding_code")
         few = abnormal.select(pl.len().over("organization_id") <= rates["least"]).to_series()
         kept = drawn(random, abnormal, np.where(few, 1.0, rates["followed"]))
-        later = random.integers(*rates["follow_days"], len(kept))
+        later = some_between(random, rates["follow_days"], len(kept))
         kept = kept.with_columns(plus_days(pl.col("examined_date"), later).alias("visited_date"))
         due = self._waiting.due("follow-ups", kept, "visited_date", scene.month)
         due = alive_then(scene, due, "visited_date").sort("visited_date", "examination_id")

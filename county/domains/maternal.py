@@ -15,7 +15,7 @@ import polars as pl
 from county.domains.antenatal import Antenatal
 from county.domains.child_health import Children
 from county.domains.draws import chance, codes, days, doctors, drawn, normal, serial
-from county.domains.mother_child import alive_then, plus_days
+from county.domains.mother_child import alive_then, plus_days, some_between
 from county.domains.pregnancy_register import described
 from county.domains.waiting import Waiting
 from county.scene import Document, Export, Planted, Scene
@@ -63,8 +63,8 @@ class Domain:
         size = len(deliveries)
         early = random.random(size) < rates["early_registered"]
         waited = np.where(
-            early, random.integers(*rates["early_days"], size),
-            random.integers(*rates["late_days"], size),
+            early, some_between(random, rates["early_days"], size),
+            some_between(random, rates["late_days"], size),
         )  # fmt: skip
         menstruation = _last_menstruation(deliveries)
         frame = deliveries.with_columns(
@@ -118,9 +118,9 @@ class Domain:
         frame = drawn(random, women, share, least=2)
         size = len(frame)
         registered = days(random, month.first, month.last, size)
-        waited = random.integers(*rates["early_days"], size)
+        waited = some_between(random, rates["early_days"], size)
         lost = random.random(size) < rates["lost_early"]
-        lasts = np.minimum(random.integers(*rates["delivered_away_days"], size) - waited,
+        lasts = np.minimum(some_between(random, rates["delivered_away_days"], size) - waited,
                            rates["longest_days"])  # fmt: skip
         lasts = np.where(lost, random.integers(10, 60, size), lasts)
         end = plus_days(pl.col("registered_date"), lasts)
@@ -171,7 +171,7 @@ class Domain:
         for kind, rates in self._rates["postpartum"].items():
             kept = drawn(random, deliveries, rates["kept"], least=1)
             since = pl.col("discharged_date") if kind == "1" else pl.col("delivered_date")
-            later = random.integers(*rates["days"], len(kept))
+            later = some_between(random, rates["days"], len(kept))
             parts.append(
                 kept.with_columns(pl.col("delivered_at").dt.date().alias("delivered_date"))
                 .select(

@@ -52,6 +52,12 @@ def weeks_between(first: pl.Expr, last: pl.Expr) -> pl.Expr:
     return (last - first).dt.total_days() // 7
 
 
+def some_between(random: np.random.Generator, bounds: list[int], size: int) -> Numbers:
+    """Whole numbers from the first bound up to, without it, the second."""
+    low, below = bounds
+    return random.integers(low, below, size)
+
+
 def plus_days(day: pl.Expr, count: Numbers) -> pl.Expr:
     """Each row's date some days later (or, below zero, earlier)."""
     return day + pl.duration(days=pl.lit(pl.Series(count)))

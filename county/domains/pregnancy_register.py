@@ -41,8 +41,8 @@ def described(
         for name, share in rates["infected"].items()
     }
     any_infection = np.any([s.to_numpy() for s in infected.values()], axis=0)
-    risk = pl.when(pl.Series(any_infection)).then(pl.lit("purple"))
-    risk = risk.otherwise(codes(random, rates["risk"], size))
+    graded = codes(random, rates["risk"], size)
+    risk = pl.when(pl.Series(any_infection)).then(pl.lit("purple")).otherwise(graded)
     height = normal(random, 160, 5.5, size, low=143, high=180)
     body_mass = random.normal(22.4, 2.8, size).clip(17, 36)
     centre = chance(random, 0.3, size)
@@ -73,8 +73,10 @@ def described(
 
 def factors_of(random: np.random.Generator, rates: dict[str, Any], size: int) -> pl.Expr:
     """A risk factor that fits `risk_code`, none at low risk."""
-    found = pl.when(pl.col("risk_code") == "purple").then(pl.lit(rates["infection_factor"]))
+    is_infected = pl.col("risk_code") == "purple"
+    found = pl.when(is_infected).then(pl.lit(rates["infection_factor"])).otherwise(None)
     for colour, names in rates["factors"].items():
-        picks = pl.Series(np.array(names, dtype=object)[random.integers(0, len(names), size)])
-        found = found.when(pl.col("risk_code") == colour).then(picks.cast(pl.String))
-    return found.otherwise(None)
+        picks = np.array(names, dtype=object)[random.integers(0, len(names), size)]
+        own = pl.lit(pl.Series(picks.tolist(), dtype=pl.String))
+        found = pl.when(pl.col("risk_code") == colour).then(own).otherwise(found)
+    return found

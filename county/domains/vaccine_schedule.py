@@ -99,8 +99,9 @@ class Schedule:
     def _delay(self, children: pl.DataFrame, salt: str, entry: dict[str, Any]) -> Numbers:
         """Days after the due day; none or one at birth."""
         draw = lot(children, f"{salt}/delay", self._seed)
+        at_birth: Numbers = np.floor(draw * 2).astype(np.int64)
         if entry["months"] == 0:
-            return np.floor(draw * 2).astype(np.int64)
+            return at_birth
         bounds = np.array([0.0, *(share for share, _ in self._rates["delays"])])
         days = np.array([0.0, *(days for _, days in self._rates["delays"])])
         found: Numbers = np.floor(np.interp(draw, bounds, days)).astype(np.int64)
