@@ -23,7 +23,7 @@ def assessed(
     depth = lot(people, "dependence", seed)
     scores, total = [], np.zeros(size, dtype=np.int64)
     for name, points in rates["points"].items():
-        step = np.floor((0.25 + 0.75 * depth) * random.uniform(0.6, 1.3, size) * len(points))
+        step = np.floor((0.3 + 0.7 * depth**4) * random.uniform(0.6, 1.3, size) * len(points))
         value = np.array(points)[np.clip(step.astype(np.int64), 0, len(points) - 1)]
         value = np.where(needy, value, 0)
         total = total + value

@@ -83,7 +83,8 @@ def _laboratory(
         columns.append(_rounded(value, one).alias(name))
     sugar = rates["glucose"]
     mean = np.where(people["diabetes"], sugar["diabetic"], sugar["healthy"])
-    glucose = mean * np.exp(sugar["ratio"] * random.normal(0, 1, size))
+    ratio = np.where(people["diabetes"], sugar["ratio"][1], sugar["ratio"][0])
+    glucose = mean * np.exp(ratio * random.normal(0, 1, size))
     glucose = np.round(glucose.clip(3.1, 26), 1)
     columns.append(pl.Series("fasting_glucose_mmol_per_l", glucose))
     columns.append(pl.Series("glucose_mg_per_dl", np.round(glucose / 0.0555).astype(np.int64)))
