@@ -18,6 +18,9 @@ from county.parameters import parameters
 from county.people import Person, check_digit
 
 
+_MONTHS_BETWEEN_BIRTHS = 12
+
+
 class Population:
     """All people by number, and the births and deaths of each month.
 
@@ -33,6 +36,7 @@ class Population:
         self._sequences: dict[tuple[date, str], int] = {}
         self._households = 0
         self._phones = 0
+        self._last_birth: dict[int, int] = {}
         self.people: list[Person] = []
         self._settle(residents, seed)
 
@@ -190,10 +194,12 @@ class Population:
         mothers = [
             p for p in self.people
             if p.sex == "2" and 20 <= p.age_on(month.first) <= 42 and p.lives_here(month.first)
+            and month.index - self._last_birth.get(p.number, -99) >= _MONTHS_BETWEEN_BIRTHS
         ]  # fmt: skip
         born: list[tuple[Person, Person, datetime]] = []
-        for n in range(count):
-            mother = random.choice(mothers)
+        for n in range(min(count, len(mothers))):
+            mother = mothers.pop(random.randrange(len(mothers)))
+            self._last_birth[mother.number] = month.index
             moment = datetime.combine(random.choice(month.days), datetime.min.time())
             moment += timedelta(minutes=random.randrange(24 * 60))
             twins = (month.index == 0 and n == 0) or random.random() < rates["twin_rate"]

@@ -3,6 +3,7 @@
 Belongs here: counting `inspect` reports and writing them down. Not here: inspecting (`inspect.py`).
 """
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -82,3 +83,7 @@ def _reasons(report: FileReport) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    write_report(Path(sys.argv[1]), Path(sys.argv[2]))
