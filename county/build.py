@@ -11,8 +11,6 @@ from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
 
-import yaml
-
 from county import answer_key
 from county.answer_key import AnswerKey
 from county.archives import Archives, archive_number
@@ -40,6 +38,7 @@ from county.systems.documents import DocumentWriter
 from county.systems.exports import Exports
 from county.systems.hl7 import Hl7Writer
 from county.systems.tables import TableWriter
+from ingestion.yaml_file import read_yaml
 
 _DOMAIN_FOLDER = Path(__file__).with_name("domains")
 Progress = Callable[[str, float], None]
@@ -275,7 +274,7 @@ def make_domains(seed: int, profile: Profile) -> list[Domain]:
     found: list[Domain] = []
     for name in DOMAINS:
         module = import_module(f"county.domains.{name}")
-        rates = yaml.safe_load((_DOMAIN_FOLDER / f"{name}.yml").read_text("utf-8"))
+        rates = read_yaml(_DOMAIN_FOLDER / f"{name}.yml")
         rates = changed(rates, profile.domains.get(name, {}))
         found.append(module.Domain(seed, rates))
     return found

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ingestion.yaml_file import read_yaml
 
 Rates = dict[str, Any]
 _changes: Rates = {}
@@ -13,7 +13,7 @@ _changes: Rates = {}
 @cache
 def parameters() -> Rates:
     """All rates of the county by section, with the changes of the profile in use."""
-    loaded: Rates = yaml.safe_load(Path(__file__).with_name("parameters.yml").read_text("utf-8"))
+    loaded: Rates = read_yaml(Path(__file__).with_name("parameters.yml"))
     return changed(loaded, _changes)
 
 

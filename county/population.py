@@ -17,7 +17,6 @@ from county.organizations import Home, homes
 from county.parameters import parameters
 from county.people import Person, check_digit
 
-
 _MONTHS_BETWEEN_BIRTHS = 12
 
 

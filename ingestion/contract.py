@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingestion.entity import entities
+from ingestion.yaml_file import read_yaml
 
 CONTRACT_DIR = Path(__file__).parent / "contracts"
 PROFILE_DIR = Path(__file__).parent / "formats" / "profiles"
@@ -148,7 +148,7 @@ class Contract(_Strict):
 def profile(format_name: str, name: str) -> Mapping:
     """A default mapping of a standard message: `formats/profiles/<format>_<name>.yml`."""
     path = PROFILE_DIR / f"{format_name}_{name}.yml"
-    return Mapping.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    return Mapping.model_validate(read_yaml(path))
 
 
 def load_contracts(directory: Path = CONTRACT_DIR) -> dict[str, Contract]:
@@ -160,7 +160,7 @@ def load_contracts(directory: Path = CONTRACT_DIR) -> dict[str, Contract]:
     """
     found: dict[str, Contract] = {}
     for path in sorted(directory.glob("*/*.yml")):
-        contract = Contract.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        contract = Contract.model_validate(read_yaml(path))
         if contract.feed in found:
             raise ValueError(f"{path}: feed {contract.feed} is defined twice")
         found[contract.feed] = contract

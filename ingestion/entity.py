@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ingestion.yaml_file import read_yaml
 
 ENTITY_DIR = Path(__file__).parent / "entities"
 ZONE = "Asia/Shanghai"
@@ -125,7 +126,7 @@ def entities() -> dict[str, Entity]:
     """
     found: dict[str, Entity] = {}
     for path in sorted(ENTITY_DIR.glob("*.yml")):
-        entity = Entity.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        entity = Entity.model_validate(read_yaml(path))
         if entity.entity != path.stem:
             raise ValueError(f"{path.name} defines {entity.entity}")
         found[entity.entity] = entity

@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ingestion.yaml_file import read_yaml
 
 STANDARDS_DIR = Path(__file__).parent
 
@@ -112,7 +113,7 @@ class CodeSystem(_Strict):
 @cache
 def measures() -> dict[str, Measure]:
     """All measures by id, from `measures.yml`."""
-    found = yaml.safe_load((STANDARDS_DIR / "measures.yml").read_text("utf-8"))
+    found = read_yaml(STANDARDS_DIR / "measures.yml")
     return {name: Measure.model_validate(body) for name, body in found.items()}
 
 
@@ -126,7 +127,7 @@ def load_systems(directory: Path = STANDARDS_DIR / "indicators") -> list[Indicat
     systems: list[IndicatorSystem] = []
     seen: set[tuple[str, int]] = set()
     for path in sorted(directory.glob("*.yml")):
-        system = IndicatorSystem.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        system = IndicatorSystem.model_validate(read_yaml(path))
         if system.system != path.stem:
             raise ValueError(f"{path.name} defines {system.system}")
         for indicator in system.indicators:
@@ -142,5 +143,5 @@ def load_systems(directory: Path = STANDARDS_DIR / "indicators") -> list[Indicat
 def code_systems() -> dict[str, CodeSystem]:
     """All code systems by id, from `code_systems/index.yml`."""
     path = STANDARDS_DIR / "code_systems" / "index.yml"
-    found = yaml.safe_load(path.read_text("utf-8"))
+    found = read_yaml(path)
     return {name: CodeSystem.model_validate(body) for name, body in found.items()}

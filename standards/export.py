@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from ingestion.contract import Contract
 from ingestion.crosswalk import code_system
 from ingestion.entity import ZONE, Entity
 from ingestion.lake import write_parquet
+from ingestion.yaml_file import read_yaml
 from standards.catalogue import (
     CONFIDENCE_NAME,
     DIRECTION_NAME,
@@ -116,7 +116,7 @@ def reference_rows(
         {"state": state, "state_name": label} for state, label in STATE_NAME.items()
     ]
     _indicator_rows(rows, systems)
-    registers = set(yaml.safe_load((STANDARDS_DIR / "registers.yml").read_text("utf-8")))
+    registers = set(read_yaml(STANDARDS_DIR / "registers.yml"))
     for name, entity in entities.items():
         rows["entity"].append(
             {

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from ingestion.contract import Contract, load_contracts
+from ingestion.yaml_file import read_yaml
 from standards.tables import table_schemas
 
 STANDARDS_DIR = Path(__file__).parent
@@ -77,7 +77,7 @@ def guideline() -> tuple[Entry, ...]:
     Raises:
         pydantic.ValidationError: the file breaks the model.
     """
-    content = yaml.safe_load((STANDARDS_DIR / "guideline.yml").read_text("utf-8"))
+    content = read_yaml(STANDARDS_DIR / "guideline.yml")
     return tuple(Entry.model_validate(entry) for entry in content["entries"])
 
 

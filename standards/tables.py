@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from ingestion.entity import entities
+from ingestion.yaml_file import read_yaml
 
 TABLE_DIR = Path(__file__).parent / "tables"
 
@@ -106,7 +106,7 @@ def table_schemas() -> dict[str, TableSchema]:
     """
     found: dict[str, TableSchema] = {}
     for path in sorted(TABLE_DIR.glob("*.yml")):
-        schema = TableSchema.from_yaml(yaml.safe_load(path.read_text("utf-8")))
+        schema = TableSchema.from_yaml(read_yaml(path))
         if schema.schema_ != path.stem:
             raise ValueError(f"{path.name} defines {schema.schema_}")
         found[schema.schema_] = schema

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import yaml
 
 from county.domains.schools import pupils
 from county.scene import Planted, Scene
+from ingestion.yaml_file import read_yaml
 
 
 @cache
 def rates() -> dict[str, Any]:
     """What is assumed about the outbreak, from `outbreak.yml`."""
-    loaded: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text("utf-8"))
+    loaded: dict[str, Any] = read_yaml(Path(__file__).with_suffix(".yml"))
     return loaded
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import yaml
 
 from county.domains import consultation, referral
 from county.domains.draws import drawn, serial
 from county.domains.outbreak import planted_rows
 from county.scene import Export, Planted, Scene
+from ingestion.yaml_file import read_yaml
 
 EVENTS = "consortium__process_engine__events"
 _STEP_OF_REFERRAL = {
@@ -130,5 +130,5 @@ class Domain:
 
 def _rates_of(domain: str) -> dict[str, Any]:
     path = Path(__file__).with_name(f"{domain}.yml")
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    loaded: dict[str, Any] = read_yaml(path)
     return loaded

@@ -7,11 +7,11 @@ themselves (`parameters.yml`, `domains/`), which a profile may change.
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from county import organizations
 from county.parameters import use_parameters
+from ingestion.yaml_file import read_yaml
 
 _FOLDER = Path(__file__).parent
 DEFAULT = "demo"
@@ -40,7 +40,7 @@ def apply_profile(name: str) -> Profile:
     """
     if name not in profile_names():
         raise ValueError(f"no profile {name}; there are {', '.join(profile_names())}")
-    profile = Profile.model_validate(yaml.safe_load((_FOLDER / f"{name}.yml").read_text("utf-8")))
+    profile = Profile.model_validate(read_yaml(_FOLDER / f"{name}.yml"))
     use_parameters(profile.parameters)
     organizations.settle(profile.further_townships)
     return profile

@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from ingestion.yaml_file import read_yaml
 
 _HERE = Path(__file__).parent
 _DOMAINS = _HERE.parent / "domains"
@@ -122,7 +123,7 @@ class Layout(_Strict):
 def _read() -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = {}
     for path in (_HERE / "layouts.yml", *sorted(_DOMAINS.glob("*.layouts.yml"))):
-        for feed, body in (yaml.safe_load(path.read_text("utf-8")) or {}).items():
+        for feed, body in (read_yaml(path) or {}).items():
             if feed in found:
                 raise ValueError(f"{path.name}: {feed} has two layouts")
             found[feed] = body
