@@ -22,30 +22,54 @@ class Diagnosis:
 
 HYPERTENSION = Diagnosis("I10.x00", "原发性高血压")
 DIABETES = Diagnosis("E11.900", "2型糖尿病")
-COMMON: tuple[tuple[Diagnosis, float], ...] = (
-    (Diagnosis("J06.900", "急性上呼吸道感染"), 9),
-    (Diagnosis("J20.900", "急性支气管炎"), 5),
-    (Diagnosis("K29.500", "慢性胃炎"), 5),
-    (Diagnosis("M54.500", "腰痛"), 5),
-    (Diagnosis("L30.900", "皮炎"), 3),
-    (Diagnosis("N39.000", "泌尿道感染"), 2),
-    (Diagnosis("K52.900", "胃肠炎"), 3),
-    (Diagnosis("H10.900", "结膜炎"), 1),
-    (Diagnosis("M17.900", "膝关节病"), 3),
-    (Diagnosis("J31.000", "慢性鼻炎"), 2),
+Weights = tuple[float, float, float]
+"""Of a diagnosis among people of 0-14, of 15-59 and of 60 and more years: assumed."""
+Serious = tuple[Diagnosis, Weights, tuple[str, str] | None]
+COMMON: tuple[tuple[Diagnosis, Weights], ...] = (
+    (Diagnosis("J06.900", "急性上呼吸道感染"), (22, 7, 5)),
+    (Diagnosis("J20.900", "急性支气管炎"), (10, 4, 5)),
+    (Diagnosis("K29.500", "慢性胃炎"), (1, 6, 4)),
+    (Diagnosis("M54.500", "腰痛"), (0, 6, 6)),
+    (Diagnosis("L30.900", "皮炎"), (4, 3, 2)),
+    (Diagnosis("N39.000", "泌尿道感染"), (1, 2, 2)),
+    (Diagnosis("K52.900", "胃肠炎"), (4, 3, 2)),
+    (Diagnosis("H10.900", "结膜炎"), (2, 1, 1)),
+    (Diagnosis("M17.900", "膝关节病"), (0, 2, 6)),
+    (Diagnosis("J31.000", "慢性鼻炎"), (2, 2, 1)),
 )
-SERIOUS: tuple[tuple[Diagnosis, float, tuple[str, str] | None], ...] = (
-    (Diagnosis("J18.900", "肺炎"), 6, None),
-    (Diagnosis("I63.900", "脑梗死"), 4, None),
-    (Diagnosis("I25.103", "冠状动脉粥样硬化性心脏病"), 4, None),
-    (Diagnosis("J44.900", "慢性阻塞性肺病"), 3, None),
-    (Diagnosis("K80.200", "胆囊结石"), 2, ("51.2300", "腹腔镜下胆囊切除术")),
-    (Diagnosis("K35.800", "急性阑尾炎"), 2, ("47.0100", "腹腔镜下阑尾切除术")),
-    (Diagnosis("S72.000", "股骨颈骨折"), 1, ("79.3500", "股骨骨折切开复位内固定术")),
-    (Diagnosis("M51.202", "腰椎间盘突出"), 4, None),
-    (Diagnosis("K40.900", "腹股沟疝"), 1, ("53.0000", "单侧腹股沟疝修补术")),
+SERIOUS: tuple[Serious, ...] = (
+    (Diagnosis("J18.900", "肺炎"), (30, 4, 6), None),
+    (Diagnosis("I63.900", "脑梗死"), (0, 2, 6), None),
+    (Diagnosis("I25.103", "冠状动脉粥样硬化性心脏病"), (0, 2, 6), None),
+    (Diagnosis("J44.900", "慢性阻塞性肺病"), (0, 1, 5), None),
+    (Diagnosis("K80.200", "胆囊结石"), (0, 3, 2), ("51.2300", "腹腔镜下胆囊切除术")),
+    (Diagnosis("K35.800", "急性阑尾炎"), (4, 2.5, 1), ("47.0100", "腹腔镜下阑尾切除术")),
+    (Diagnosis("S72.000", "股骨颈骨折"), (0.3, 0.7, 2), ("79.3500", "股骨骨折切开复位内固定术")),
+    (Diagnosis("M51.202", "腰椎间盘突出"), (0, 5, 4), None),
+    (Diagnosis("K40.900", "腹股沟疝"), (3, 1, 1), ("53.0000", "单侧腹股沟疝修补术")),
 )
-OPERATIONS = [operation for _, _, operation in SERIOUS if operation]
+SEASONAL = ("J06", "J18", "J20", "J44")
+"""Diagnoses that come and go with `respiratory_by_month`."""
+
+
+def age_group(age: int) -> int:
+    """Position in `Weights`."""
+    return (age >= 15) + (age >= 60)
+
+
+def season(month: Month) -> float:
+    """How many respiratory infections the month has, against the mean of the year."""
+    return float(parameters()["services"]["respiratory_by_month"][month.number - 1])
+
+
+def serious_illness(random: Random, age: int, month: Month, *, operated: bool = False) -> Serious:
+    """What brings a person of that age to hospital in the month."""
+    choice = [entry for entry in SERIOUS if entry[2] or not operated]
+    weights = [
+        weights[age_group(age)] * (season(month) if diagnosis.code[:3] in SEASONAL else 1.0)
+        for diagnosis, weights, _ in choice
+    ]
+    return random.choices(choice, weights)[0]
 
 
 @dataclass(frozen=True, slots=True)

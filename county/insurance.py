@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from random import Random
 
-from county.illness import SERIOUS
+from county.illness import serious_illness
 from county.months import Month
 from county.organizations import BY_ID
 from county.parameters import parameters
@@ -91,7 +91,7 @@ class Fund:
             discharged = datetime.combine(random.choice(month.days), time(9, random.randrange(60)))
             admitted = discharged - timedelta(days=random.randrange(3, 18), hours=2)
             fee = round(1_450_000 * random.lognormvariate(0, 0.5))
-            diagnosis = random.choice(SERIOUS)[0].code
+            diagnosis = serious_illness(random, person.age_on(month.first), month)[0].code
             rows.append(
                 self._row(person, code, name, ORDINARY_INPATIENT, area, admitted, discharged,
                           diagnosis, fee)

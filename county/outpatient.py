@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from county.illness import COMMON, DIABETES, HYPERTENSION
+from county.illness import COMMON, DIABETES, HYPERTENSION, SEASONAL, season
 from county.months import Month
 from county.organizations import HOSPITALS, ORGANIZATIONS, departments_of, rate_of
 from county.parameters import parameters
@@ -18,6 +18,7 @@ from county.parameters import parameters
 OUTPATIENT, EMERGENCY = "1", "2"
 _EMERGENCY_DEPARTMENT = "2001"
 _CARE_LEVELS = ("hospital", "township", "village")
+_SEASONAL = np.array([diagnosis.code[:3] in SEASONAL for diagnosis, _ in COMMON])
 Whole = npt.NDArray[np.int64]
 Real = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -40,6 +41,7 @@ class Outpatient:
         self._is_hospital = np.array([level == "hospital" for level in levels])
         self._is_tcm = np.array([o.is_tcm for o in self._places])
         self._tcm_share = np.array([rates["tcm_share"][level] for level in levels])
+        self._drug_share = np.array([rates["drug_share"][level] for level in levels])
         self._fee_mean = np.array(
             [rate_of(rates["fee_mean_yuan"], o.organization_id) for o in self._places]
         )
@@ -99,10 +101,10 @@ class Outpatient:
         staff = self._first_doctor[place, department] + (
             random.random(count) * self._doctor_count[place, department]
         ).astype(np.int64)
-        diagnosis = _diagnoses(people, who, random)
+        diagnosis = _diagnoses(people, who, month, random)
         fee = np.round(100 * self._fee_mean[place] * random.lognormal(-0.18, 0.6, count))
         known = random.random(count) >= rates["fee_missing"]
-        drug_fee = np.round(fee * random.uniform(0.3, 0.7, count))
+        drug_fee = np.round(fee * self._drug_share[place] * random.uniform(0.6, 1.4, count))
         draw = random.random(count)
         cancelled = hospital & (draw < rates["cancelled"])
         updated = hospital & ~cancelled & (random.random(count) < rates["updated"])
@@ -168,11 +170,14 @@ class Outpatient:
     def _who(self, month: Month, people: pl.DataFrame, random: np.random.Generator) -> Whole:
         """Row of `people` of each visit: older and chronic people come more often."""
         mean = parameters()["services"]["outpatient_visits_per_person_year"] / 12
-        chronic = people["hypertension"].cast(pl.Int8) + people["diabetes"].cast(pl.Int8)
-        intensity = 0.7 + (people["age"].to_numpy() / 45) ** 1.5 + 0.8 * chronic.to_numpy()
+        intensity = need(people, "visits")
         intensity *= np.where(people["is_permanent"].to_numpy(), 1.0, 0.1)
         intensity *= (people["birth"] <= pl.Series([month.first])).to_numpy()
         expected = intensity * (mean * len(people) / intensity.sum())
+        respiratory = _weights(1.0)[:, _SEASONAL].sum(axis=1) / _weights(1.0).sum(axis=1)
+        chronic = (people["hypertension"] | people["diabetes"]).to_numpy()
+        others = 1 - chronic * parameters()["services"]["visit_for_chronic"]
+        expected *= 1 + (season(month) - 1) * others * respiratory[_groups(people)]
         return np.repeat(np.arange(len(people)), random.poisson(expected))
 
     def _where(self, people: pl.DataFrame, who: Whole, random: np.random.Generator) -> Whole:
@@ -213,12 +218,40 @@ def _moments(month: Month, count: int, random: np.random.Generator) -> npt.NDArr
     return first + (day * 86_400 + seconds) * np.timedelta64(1_000_000, "us")
 
 
-def _diagnoses(people: pl.DataFrame, who: Whole, random: np.random.Generator) -> Whole:
+def need(people: pl.DataFrame, care: str) -> Real:
+    """How often each needs the care (`visits`, `admissions`) against the others."""
+    rates = parameters()["services"]
+    ages = np.searchsorted(rates["first_ages"], people["age"].to_numpy(), side="right")
+    chronic = people["hypertension"].cast(pl.Int8) + people["diabetes"].cast(pl.Int8)
+    by_age = np.array(rates[f"{care}_by_age"])[ages]
+    found: Real = by_age + rates[f"{care}_chronic"] * chronic.to_numpy()
+    return found
+
+
+def _groups(people: pl.DataFrame) -> Whole:
+    """`illness.age_group` of everyone."""
+    age = people["age"].to_numpy()
+    return (age >= 15).astype(np.int64) + (age >= 60)
+
+
+def _weights(factor: float) -> Real:
+    """Of each diagnosis of COMMON by age group, with so many respiratory infections."""
+    found = np.array([weights for _, weights in COMMON], dtype=float).T
+    found[:, _SEASONAL] *= factor
+    return found
+
+
+def _diagnoses(
+    people: pl.DataFrame, who: Whole, month: Month, random: np.random.Generator
+) -> Whole:
     """Position in COMMON, or after it: hypertension, then diabetes."""
-    weights = np.cumsum([weight for _, weight in COMMON])
-    found = np.searchsorted(weights, random.random(len(who)) * weights[-1], side="right")
+    shares = np.cumsum(_weights(season(month)), axis=1)
+    own = (shares / shares[:, -1:])[_groups(people)[who]]
+    found = (random.random(len(who))[:, None] >= own).sum(axis=1)
     pressure = people["hypertension"].to_numpy()[who]
     sugar = people["diabetes"].to_numpy()[who]
-    chronic = (pressure | sugar) & (random.random(len(who)) < 0.45)
+    chronic = (pressure | sugar) & (
+        random.random(len(who)) < parameters()["services"]["visit_for_chronic"]
+    )
     second = sugar & (~pressure | (random.random(len(who)) < 0.5))
     return np.where(chronic, len(COMMON) + second, found).astype(np.int64)

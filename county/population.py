@@ -7,6 +7,7 @@ which care they use (`services.py`).
 from collections import deque
 from datetime import date, datetime, timedelta
 from itertools import accumulate
+from math import exp
 from random import Random
 
 import numpy as np
@@ -16,8 +17,6 @@ from county.months import Month
 from county.organizations import Home, homes
 from county.parameters import parameters
 from county.people import Person, check_digit
-
-_MONTHS_BETWEEN_BIRTHS = 12
 
 
 class Population:
@@ -35,7 +34,7 @@ class Population:
         self._sequences: dict[tuple[date, str], int] = {}
         self._households = 0
         self._phones = 0
-        self._last_birth: dict[int, int] = {}
+        self._gave_birth: dict[int, int] = {}
         self.people: list[Person] = []
         self._settle(residents, seed)
 
@@ -54,15 +53,16 @@ class Population:
             if position < len(adults):
                 head = adults[position]
                 position += 1
-                sex = "1" if self._random.random() < 0.8 else "2"
+                couple = position < len(adults) and self._random.random() < 0.75
+                sex = "1" if self._random.random() < (0.8 if couple else 0.6) else "2"
                 members.append((head, sex, "02"))
-                if position < len(adults) and self._random.random() < 0.75:
+                if couple:
                     members.append((adults[position], "2" if sex == "1" else "1", "1"))
                     position += 1
                 for _ in range(int(self._random.expovariate(1 / max(per_home, 0.1)) + 0.5)):
                     child = self._child_for(young, head)
                     if child is not None:
-                        child_sex = self._random.choice("12")
+                        child_sex = self._sex_of_child()
                         members.append((child, child_sex, "2" if child_sex == "1" else "3"))
                 if elders and elders[0] - head > 17 and self._random.random() < 0.35:
                     members.append((elders.popleft(), self._random.choice("12"), "5"))
@@ -72,7 +72,7 @@ class Population:
                     other = "2" if members[0][1] == "1" else "1"
                     members.append((elders.popleft(), other, "1"))
             else:
-                members.append((young.popleft(), self._random.choice("12"), "02"))
+                members.append((young.popleft(), self._sex_of_child(), "02"))
             self._move_in(members, home)
 
     def settle_newcomers(self, members: list[tuple[int, str, str]], day: date) -> list[Person]:
@@ -91,6 +91,9 @@ class Population:
         generator = np.random.default_rng([seed, 1])
         bands = generator.choice(len(weights), size=residents, p=weights / weights.sum())
         return [int(a) for a in bands * 5 + generator.integers(0, 5, size=residents)]
+
+    def _sex_of_child(self) -> str:
+        return "1" if self._random.random() < parameters()["population"]["boys"] else "2"
 
     @staticmethod
     def _child_for(young: deque[int], head: int) -> int | None:
@@ -193,12 +196,10 @@ class Population:
         mothers = [
             p for p in self.people
             if p.sex == "2" and 20 <= p.age_on(month.first) <= 42 and p.lives_here(month.first)
-            and month.index - self._last_birth.get(p.number, -99) >= _MONTHS_BETWEEN_BIRTHS
         ]  # fmt: skip
         born: list[tuple[Person, Person, datetime]] = []
-        for n in range(min(count, len(mothers))):
-            mother = mothers.pop(random.randrange(len(mothers)))
-            self._last_birth[mother.number] = month.index
+        for n in range(count):
+            mother = self._mother(mothers, month)
             moment = datetime.combine(random.choice(month.days), datetime.min.time())
             moment += timedelta(minutes=random.randrange(24 * 60))
             twins = (month.index == 0 and n == 0) or random.random() < rates["twin_rate"]
@@ -207,8 +208,22 @@ class Population:
                 born.append((child, mother, moment + timedelta(minutes=12 * order)))
         return sorted(born, key=lambda b: (b[2], b[0].number))
 
+    def _mother(self, women: list[Person], month: Month) -> Person:
+        """One of the women, by age; who gave birth lately only where there is nobody else."""
+        rates = parameters()["population"]
+        pause = rates["months_between_births"]
+        free = [
+            p for p in women
+            if month.index - self._gave_birth.get(p.number, month.index - pause) >= pause
+        ] or women  # fmt: skip
+        mean, spread = rates["mother_age"]["mean"], rates["mother_age"]["spread"]
+        weights = [exp(-(((p.age_on(month.first) - mean) / spread) ** 2) / 2) for p in free]
+        mother = self._random.choices(free, weights)[0]
+        self._gave_birth[mother.number] = month.index
+        return mother
+
     def _newborn(self, mother: Person, day: date) -> Person:
-        sex = self._random.choice("12")
+        sex = self._sex_of_child()
         home = Home(mother.organization_id, mother.town, mother.community, 0.0)
         child = self._add(
             given=names.given_name(self._random, mother.ethnicity, sex),
@@ -233,7 +248,8 @@ class Population:
         alive = [p for p in self.people if p.birth < month.first and p.lives_here(month.last)]
         expected = len(alive) * rates["deaths_per_1000_year"] / 1000 / 12
         count = max(1, round(self._random.gauss(expected, expected**0.5)))
-        weights = list(accumulate(1.09 ** p.age_on(month.first) for p in alive))
+        growth = rates["deaths_by_year_of_age"]
+        weights = list(accumulate(growth ** p.age_on(month.first) for p in alive))
         dead: dict[int, Person] = {}
         while len(dead) < count:
             person = self._random.choices(alive, cum_weights=weights)[0]

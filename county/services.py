@@ -6,13 +6,12 @@ writes about them (`systems/`), what they cost the fund (`insurance.py`).
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from itertools import accumulate
 from random import Random
 
 import numpy as np
 import polars as pl
 
-from county.illness import DIABETES, HYPERTENSION, OPERATIONS, SERIOUS, Diagnosis
+from county.illness import DIABETES, HYPERTENSION, Diagnosis, serious_illness
 from county.months import Month
 from county.organizations import (
     BY_ID,
@@ -22,7 +21,7 @@ from county.organizations import (
     departments_of,
     rate_of,
 )
-from county.outpatient import Outpatient
+from county.outpatient import Outpatient, need
 from county.parameters import parameters
 from county.people import Person
 
@@ -165,7 +164,6 @@ class Services:
         self._by_id = {m.staff_id: m for members in staff.values() for m in members}
         names = {place: [d.staff_id for d in own] for place, own in self._doctors.items()}
         self._outpatient = Outpatient(names, seed)
-        self._serious_weights = list(accumulate(w for _, w, _ in SERIOUS))
 
     def month(self, month: Month, people: pl.DataFrame) -> CareMonth:
         """The month's care of the people of `Scene.people`."""
@@ -222,8 +220,8 @@ class Services:
                 continue
             if person.in_hospital_until and start <= person.in_hospital_until:
                 continue
-            stay = self._stay(code, person, bed, start, mean, residual=month.index == 0
-                              and start.day <= 2)  # fmt: skip
+            residual = month.index == 0 and start.day <= 2
+            stay = self._stay(code, person, bed, start, month, residual=residual)
             if random.random() < rates["cancelled"] * 2:
                 stay.cancelled = start + timedelta(hours=1, minutes=20)
                 stay.end = stay.discharge_mode = None
@@ -241,9 +239,7 @@ class Services:
         own = people.filter(pl.col("birth") <= month.first)
         if code not in HOSPITALS:
             own = own.filter(pl.col("township") == code)
-        age = own["age"].to_numpy()
-        chronic = (own["hypertension"].cast(pl.Int8) + own["diabetes"].cast(pl.Int8)).to_numpy()
-        weights = np.cumsum(0.4 + (age / 40) ** 2 + 1.5 * chronic)
+        weights = np.cumsum(need(own, "admissions"))
         chosen = np.searchsorted(weights, self._numbers.random(count) * weights[-1], side="right")
         return [self._people[number - 1] for number in own["person"].to_numpy()[chosen]]
 
@@ -264,9 +260,10 @@ class Services:
         return (bed, start) if start - moment < timedelta(days=6) else (None, moment)
 
     def _stay(
-        self, code: str, person: Person, bed: Bed, start: datetime, mean: float, *, residual: bool
+        self, code: str, person: Person, bed: Bed, start: datetime, month: Month, *, residual: bool
     ) -> Encounter:
         random, rates = self._random, parameters()["services"]
+        mean = rate_of(rates["stay_days_mean"], code) or 0.0
         days = min(30, round(random.lognormvariate(np.log(mean) - 0.18, 0.6)))
         if residual:
             days = max(1, round(days * random.random() * 1.2))
@@ -277,14 +274,11 @@ class Services:
         if end <= start:
             end = start + timedelta(hours=3, minutes=11)
         mode = random.choices(("1", "2", "3", "4", "9"), (88, 5, 3, 3, 1))[0]
-        diagnosis = random.choices(SERIOUS, cum_weights=self._serious_weights)[0]
-        operation = diagnosis[2]
-        surgery = rates["surgery"].get(code, 0)
-        if not surgery:
-            operation = None
-        elif operation is None and random.random() < surgery - 0.12:
-            operation = random.choice(OPERATIONS)
-        diagnoses = [diagnosis[0]]
+        operated = random.random() < rates["surgery"].get(code, 0)
+        age = person.age_on(start.date())
+        diagnosis, _, operation = serious_illness(random, age, month, operated=operated)
+        operation = operation if operated else None
+        diagnoses = [diagnosis]
         if person.hypertension:
             diagnoses.append(HYPERTENSION)
         if person.diabetes:
@@ -295,11 +289,12 @@ class Services:
         )
         per_day = rate_of(rates["stay_fee_per_day_yuan"], code) or 0.0
         fee = round(100 * per_day * (days + 1) * random.lognormvariate(0, 0.25))
-        fee += 420_000 if operation else 0
+        fee += 100 * rates["operation_fee_yuan"] if operation else 0
+        drug_share = (rate_of(rates["stay_drug_share"], code) or 0.0) * random.uniform(0.75, 1.25)
         stay = Encounter(
             self._next_id(code, "Z", start.date()), code, person, INPATIENT, start, end,
             department, random.choice(self._doctors[code, department.name]),
-            tuple(diagnoses), fee, round(fee * random.uniform(0.22, 0.38)),
+            tuple(diagnoses), fee, round(fee * drug_share),
             BY_ID[code].is_tcm or department.is_tcm,
             bed.bed_id, bed.ward, mode, operation,
         )  # fmt: skip
