@@ -61,7 +61,7 @@ class CountySummary:
 
 def build_county(
     residents: int, months: int, seed: int, out: Path, progress: Progress | None = None,
-    profile: str = DEFAULT,
+    profile: str = DEFAULT, domains: list[Domain] | None = None,
 ) -> CountySummary:  # fmt: skip
     """Write a county to `out/inbox`, its truth to `out/answer_key`, what goes on to `out/state`.
 
@@ -72,6 +72,7 @@ def build_county(
         out: A new or empty folder.
         progress: Called with the step's Chinese name and the share done, 0 to 1.
         profile: Which members send what: a name in `county/profiles/`.
+        domains: Those that speak, in place of all.
 
     Raises:
         FileExistsError: `out` holds something.
@@ -85,7 +86,9 @@ def build_county(
     (out / "answer_key").mkdir(parents=True, exist_ok=True)
     tell = progress or (lambda step, share: None)
     tell("人口", 0.0)
-    run = _Run(residents, months, seed, out, chosen)
+    run = _Run(
+        residents, months, seed, out, make_domains(seed, chosen) if domains is None else domains
+    )
     for month in run.months:
         tell(f"{month.label} 就诊与上报", (month.index + 0.5) / (months + 1))
         run.month(month)
@@ -139,7 +142,9 @@ def advance_county(out: Path, days: int, progress: Progress | None = None) -> Co
 class _Run:
     """One run's state."""
 
-    def __init__(self, residents: int, months: int, seed: int, out: Path, profile: Profile) -> None:
+    def __init__(
+        self, residents: int, months: int, seed: int, out: Path, domains: list[Domain]
+    ) -> None:
         self.months = months_of(months)
         self.until = self.months[0].first
         self.outbox = Outbox(out)
@@ -160,7 +165,7 @@ class _Run:
         self._exports = Exports(seed)
         self._tables = TableWriter(self.outbox, self._identities, seed, months)
         self._stage = Stage(seed, people, self._staff, self._identities)
-        self._domains = make_domains(seed, profile)
+        self._domains = domains
         self._hl7 = Hl7Writer(self.outbox, self._identities, seed)
         self._documents = DocumentWriter(
             self.outbox, self._identities, self._diagnostics, self._staff, seed
