@@ -193,13 +193,8 @@ class Population:
         random, rates = self._random, parameters()["population"]
         expected = len(self.people) * rates["births_per_1000_year"] / 1000 / 12
         count = max(1, round(random.gauss(expected, expected**0.5)))
-        mothers = [
-            p for p in self.people
-            if p.sex == "2" and 20 <= p.age_on(month.first) <= 42 and p.lives_here(month.first)
-        ]  # fmt: skip
         born: list[tuple[Person, Person, datetime]] = []
-        for n in range(count):
-            mother = self._mother(mothers, month)
+        for n, mother in enumerate(self._mothers(month, count)):
             moment = datetime.combine(random.choice(month.days), datetime.min.time())
             moment += timedelta(minutes=random.randrange(24 * 60))
             twins = (month.index == 0 and n == 0) or random.random() < rates["twin_rate"]
@@ -208,19 +203,21 @@ class Population:
                 born.append((child, mother, moment + timedelta(minutes=12 * order)))
         return sorted(born, key=lambda b: (b[2], b[0].number))
 
-    def _mother(self, women: list[Person], month: Month) -> Person:
-        """One of the women, by age; who gave birth lately only where there is nobody else."""
+    def _mothers(self, month: Month, count: int) -> list[Person]:
+        """So many women, by age; who gave birth lately only where there are too few others."""
         rates = parameters()["population"]
-        pause = rates["months_between_births"]
-        free = [
-            p for p in women
-            if month.index - self._gave_birth.get(p.number, month.index - pause) >= pause
-        ] or women  # fmt: skip
         mean, spread = rates["mother_age"]["mean"], rates["mother_age"]["spread"]
-        weights = [exp(-(((p.age_on(month.first) - mean) / spread) ** 2) / 2) for p in free]
-        mother = self._random.choices(free, weights)[0]
-        self._gave_birth[mother.number] = month.index
-        return mother
+        latest = month.index - rates["months_between_births"]
+        turns = []
+        for woman in self.people:
+            age = woman.age_on(month.first)
+            if woman.sex == "2" and 20 <= age <= 42 and woman.lives_here(month.first):
+                rested = self._gave_birth.get(woman.number, latest) <= latest
+                weight = exp(-(((age - mean) / spread) ** 2) / 2)
+                turns.append((not rested, self._random.expovariate(weight), woman.number))
+        mothers = [self.people[number - 1] for _, _, number in sorted(turns)[:count]]
+        self._gave_birth.update((mother.number, month.index) for mother in mothers)
+        return mothers
 
     def _newborn(self, mother: Person, day: date) -> Person:
         sex = self._sex_of_child()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from county import build
@@ -99,6 +100,15 @@ def test_children_have_no_illness_of_old_age(county: County) -> None:
     assert not children.is_in(["M17", "M54", "I10", "E11"]).any()
     assert len(stays) > 20
     assert not stays.str.slice(0, 3).is_in(["I63", "I25", "J44"]).any()
+
+
+def test_nobody_gives_birth_twice_in_a_year(county: County) -> None:
+    births = pl.concat([scene.births for scene in county.scenes])
+    moments = births.group_by("mother").agg(
+        (pl.col("born").max() - pl.col("born").min()).dt.total_hours()
+    )
+    assert len(moments) > 40
+    assert moments["born"].max() < 24
 
 
 def test_the_page_shows_every_measure_and_small_pictures() -> None:
