@@ -108,7 +108,7 @@ def test_nobody_gives_birth_twice_in_a_year(county: County) -> None:
         (pl.col("born").max() - pl.col("born").min()).dt.total_hours()
     )
     assert len(moments) > 40
-    assert moments["born"].max() < 24
+    assert not (moments["born"] > 24).any()
 
 
 def test_the_page_shows_every_measure_and_small_pictures() -> None:
