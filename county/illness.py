@@ -39,8 +39,8 @@ COMMON: tuple[tuple[Diagnosis, Weights], ...] = (
 )
 SERIOUS: tuple[Serious, ...] = (
     (Diagnosis("J18.900", "肺炎"), (30, 4, 6), None),
-    (Diagnosis("I63.900", "脑梗死"), (0, 2, 6), None),
-    (Diagnosis("I25.103", "冠状动脉粥样硬化性心脏病"), (0, 2, 6), None),
+    (Diagnosis("I63.900", "脑梗死"), (0, 3, 8), None),
+    (Diagnosis("I25.103", "冠状动脉粥样硬化性心脏病"), (0, 3, 8), None),
     (Diagnosis("J44.900", "慢性阻塞性肺病"), (0, 1, 5), None),
     (Diagnosis("K80.200", "胆囊结石"), (0, 3, 2), ("51.2300", "腹腔镜下胆囊切除术")),
     (Diagnosis("K35.800", "急性阑尾炎"), (4, 2.5, 1), ("47.0100", "腹腔镜下阑尾切除术")),
