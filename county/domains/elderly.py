@@ -48,8 +48,8 @@ class Domain:
         yield from self._followed(random, scene, pl.concat(examinations))
 
     def _due(self, random: np.random.Generator, scene: Scene) -> pl.DataFrame:
-        """Who is examined in the month: everyone has a month of the year; at least one older
-        person of every township comes."""
+        """Who is examined in the month: everyone has a month of the year; at least a few older
+        people of every township come."""
         rates, month = self._rates, scene.month
         first = rates["first_age"]
         old = pl.col("age") >= first
@@ -68,7 +68,7 @@ class Domain:
             pl.Series("due", (own == month.number) & comes),
             pl.Series("turn", np.where(people["age"] >= first, turn, 2.0)),
         ).with_columns(pl.col("turn").rank("ordinal").over("township").alias("place"))
-        some = (pl.col("due") & old).any().over("township")
+        some = (pl.col("due") & old).sum().over("township") >= rates["least"]
         chosen = pl.col("due") | (~some & (pl.col("place") <= rates["least"]) & old)
         due = people.filter(chosen)
         day = days(random, month.first, month.last, len(due))
@@ -90,15 +90,19 @@ class Domain:
         self, random: np.random.Generator, scene: Scene, examinations: pl.DataFrame
     ) -> Iterator[Export]:
         """Follow-up of the main abnormal finding of older people, some weeks later; where there are
-        few findings, of all."""
+        few findings, of all, and soon."""
         rates = self._rates
         abnormal = examinations.filter(
             (pl.col("examination_kind_code") == "1") & pl.col("finding_code").is_not_null()
         ).select("person", "organization_id", "examination_id", "examined_date", "finding_code")
-        few = abnormal.select(pl.len().over("organization_id") <= rates["least"]).to_series()
-        kept = drawn(random, abnormal, np.where(few, 1.0, rates["followed"]))
+        few = pl.len().over("organization_id") <= rates["least"]
+        abnormal = abnormal.with_columns(few.alias("few"))
+        kept = drawn(random, abnormal, np.where(abnormal["few"], 1.0, rates["followed"]))
         later = some_between(random, rates["follow_days"], len(kept))
-        kept = kept.with_columns(plus_days(pl.col("examined_date"), later).alias("visited_date"))
+        later = np.where(kept["few"], rates["follow_days"][0], later)
+        kept = kept.drop("few").with_columns(
+            plus_days(pl.col("examined_date"), later).alias("visited_date")
+        )
         due = self._waiting.due("follow-ups", kept, "visited_date", scene.month)
         due = alive_then(scene, due, "visited_date").sort("visited_date", "examination_id")
         size = len(due)
