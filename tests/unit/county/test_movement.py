@@ -61,17 +61,6 @@ def test_newcomers_are_registered_on_the_day_they_come(
                 assert month.first <= move.day <= month.last
 
 
-def test_nobody_gives_birth_twice_within_a_year() -> None:
-    population = Population(120, 5, date(2026, 1, 1))
-    months: dict[int, set[int]] = {}
-    for month in months_of(20):
-        for _, mother, _ in population.births(month):
-            months.setdefault(mother.number, set()).add(month.index)
-    assert sum(len(given) for given in months.values()) >= 20
-    for given in months.values():
-        assert all(abs(a - b) >= 12 for a in given for b in given if a != b)
-
-
 def test_who_has_moved_out_is_not_among_the_living(
     lived: tuple[Population, list[Changes], frozenset[int]],
 ) -> None:
