@@ -10,6 +10,7 @@ from county.systems.layouts import layouts
 from ingestion.contract import FieldMap, load_contracts
 
 CROSSWALKS = Path(standards.__file__).parent / "crosswalks"
+CONTRACTS = load_contracts()
 
 
 def crosswalk(name: str) -> dict[str, str]:
@@ -19,7 +20,7 @@ def crosswalk(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("feed", sorted(layouts()))
 def test_contract_reads_every_header_the_sender_writes(feed: str) -> None:
-    contract = load_contracts()[feed]
+    contract = CONTRACTS[feed]
     maps: list[FieldMap] = [*contract.fields.values(), *contract.person.values()]
     read = {source for field_map in maps for source in field_map.sources}
     assert read == set(layouts()[feed].columns)
@@ -27,7 +28,7 @@ def test_contract_reads_every_header_the_sender_writes(feed: str) -> None:
 
 @pytest.mark.parametrize("feed", sorted(layouts()))
 def test_crosswalk_undoes_the_senders_codes(feed: str) -> None:
-    contract = load_contracts()[feed]
+    contract = CONTRACTS[feed]
     columns = layouts()[feed].columns
     for field_map in [*contract.fields.values(), *contract.person.values()]:
         if field_map.code_map is None:
@@ -42,7 +43,7 @@ def test_crosswalk_undoes_the_senders_codes(feed: str) -> None:
 
 @pytest.mark.parametrize("feed", sorted(layouts()))
 def test_contract_and_sender_agree_on_dates(feed: str) -> None:
-    contract = load_contracts()[feed]
+    contract = CONTRACTS[feed]
     columns = layouts()[feed].columns
     for field_map in [*contract.fields.values(), *contract.person.values()]:
         column = columns[field_map.sources[0]] if field_map.sources else None
