@@ -24,7 +24,7 @@ from county.months import Month, months_of
 from county.movement import Movement
 from county.organizations import HOSPITALS, TOWNSHIPS, make_beds, uses_cloud
 from county.outbox import Outbox
-from county.parameters import changed
+from county.parameters import Rates, changed
 from county.people import Person
 from county.population import Population
 from county.profiles import DEFAULT, Profile, apply_profile
@@ -276,10 +276,12 @@ class _Run:
 
 def make_domains(seed: int, profile: Profile) -> list[Domain]:
     """One domain of each name in `DOMAINS`, with its rates as the profile changes them."""
-    found: list[Domain] = []
-    for name in DOMAINS:
-        module = import_module(f"county.domains.{name}")
-        rates = read_yaml(_DOMAIN_FOLDER / f"{name}.yml")
-        rates = changed(rates, profile.domains.get(name, {}))
-        found.append(module.Domain(seed, rates))
-    return found
+    return [make_domain(name, seed, profile.domains.get(name, {})) for name in DOMAINS]
+
+
+def make_domain(name: str, seed: int, changes: Rates) -> Domain:
+    """One domain with its rates, some of them changed."""
+    module = import_module(f"county.domains.{name}")
+    rates = changed(read_yaml(_DOMAIN_FOLDER / f"{name}.yml"), changes)
+    domain: Domain = module.Domain(seed, rates)
+    return domain

@@ -1,46 +1,54 @@
-"""Runs chosen domains over the months of a small county, without writing a file."""
+"""Runs chosen domains over the months of a small county, without writing a file of theirs."""
 
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
-import pytest
-import yaml
 
 from county import build
+from county.profiles import DEFAULT, apply_profile
 from county.scene import Document, Domain, Export, Planted, Scene
+from county.watched import Onlooker
 
 SEED = 7
+Told = dict[str, list[Export]]
 
 
-class Onlooker:
-    """A domain that only keeps the scenes it is shown."""
-
-    def __init__(self) -> None:
-        self.scenes: list[Scene] = []
-
-    def month(self, scene: Scene) -> Iterator[Export | Document]:
-        self.scenes.append(scene)
-        return iter(())
+@cache
+def scenes_of(residents: int, months: int) -> list[Scene]:
+    """What a domain of such a county is shown; made once for all tests that ask."""
+    onlooker = Onlooker()
+    with TemporaryDirectory() as scratch:
+        build.build_county(residents, months, SEED, Path(scratch) / "county", domains=[onlooker])
+    return onlooker.scenes
 
 
-class Told:
-    """What each feed sends, month after month."""
+def domain(name: str, **rates: Any) -> Domain:
+    """One domain, with some of its rates changed."""
+    return build.make_domain(name, SEED, rates)
 
-    def __init__(self, residents: int, months: int, domains: tuple[str, ...], root: Path) -> None:
-        onlooker = Onlooker()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(build, "make_domains", lambda *_: [onlooker])
-            build.build_county(residents, months, SEED, root / "county")
-        self.scenes = onlooker.scenes
-        self.sent: dict[str, list[Export]] = {}
-        speakers = [_domain(name) for name in domains]
-        for scene in self.scenes:
-            for speaker in speakers:
-                for piece in speaker.month(scene):
-                    assert isinstance(piece, Export)
-                    self.sent.setdefault(piece.feed, []).append(piece)
+
+def said(scenes: Iterable[Scene], speakers: Iterable[Domain]) -> dict[str, list[Export | Document]]:
+    """What each feed of the domains sends, month after month."""
+    apply_profile(DEFAULT)  # another test may have made another county since
+    found: dict[str, list[Export | Document]] = {}
+    together = list(speakers)
+    for scene in scenes:
+        for speaker in together:
+            for piece in speaker.month(scene):
+                found.setdefault(piece.feed, []).append(piece)
+    return found
+
+
+class Account:
+    """What chosen domains of a small county say."""
+
+    def __init__(self, residents: int, months: int, *names: str) -> None:
+        self.scenes = scenes_of(residents, months)
+        self.sent = tables(self.scenes, *names)
 
     def rows(self, feed: str) -> pl.DataFrame:
         return pl.concat([piece.rows for piece in self.sent[feed]], how="diagonal_relaxed")
@@ -52,8 +60,10 @@ class Told:
         return {fault.key for fault in self.planted(feed) if fault.kind == kind}
 
 
-def _domain(name: str) -> Domain:
-    module = import_module(f"county.domains.{name}")
-    rates = yaml.safe_load(Path(module.__file__ or "").with_suffix(".yml").read_text("utf-8"))
-    domain: Domain = module.Domain(SEED, rates)
-    return domain
+def tables(scenes: Iterable[Scene], *names: str) -> Told:
+    """As `said`, of domains that send nothing but tables."""
+    found: Told = {}
+    for feed, pieces in said(scenes, [domain(name) for name in names]).items():
+        found[feed] = [piece for piece in pieces if isinstance(piece, Export)]
+        assert len(found[feed]) == len(pieces), feed
+    return found

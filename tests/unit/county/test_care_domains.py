@@ -6,7 +6,7 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
-from tests.unit.county.domain_months import Told
+from tests.unit.county.domain_months import Account
 
 CALLS = "emergency_centre__dispatch__calls"
 DISPATCHES = "emergency_centre__dispatch__dispatches"
@@ -24,20 +24,20 @@ WASTE = ("consortium__medical_waste__", "county_hospital__medical_waste__")
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def told() -> Account:
     """Three months of a county of 2,500."""
     domains = ("emergency", "consultation", "sterile_supply", "medical_waste")
-    return Told(2500, 3, domains, tmp_path_factory.mktemp("care"))
+    return Account(2500, 3, *domains)
 
 
-def test_a_call_leads_to_one_mission_and_an_invalid_one_to_none(told: Told) -> None:
+def test_a_call_leads_to_one_mission_and_an_invalid_one_to_none(told: Account) -> None:
     calls, missions = told.rows(CALLS), told.rows(DISPATCHES)
     assert set(calls.filter("is_valid")["call_id"]) == set(missions["call_id"])
     assert missions["call_id"].is_unique().all()
     assert not calls["is_valid"].all()
 
 
-def test_the_times_of_a_mission_follow_each_other(told: Told) -> None:
+def test_the_times_of_a_mission_follow_each_other(told: Account) -> None:
     missions = told.rows(DISPATCHES)
     order = (
         "called_at", "ordered_at", "departed_at", "scene_arrived_at", "scene_left_at",
@@ -47,13 +47,13 @@ def test_the_times_of_a_mission_follow_each_other(told: Told) -> None:
         assert (missions[earlier] <= missions[later]).all(), later
 
 
-def test_no_vehicle_is_on_two_missions_at_once(told: Told) -> None:
+def test_no_vehicle_is_on_two_missions_at_once(told: Account) -> None:
     driven = told.rows(DISPATCHES).sort("vehicle_id", "departed_at")
     back = driven.select(pl.col("returned_at").shift(1).over("vehicle_id")).to_series()
     assert driven.filter(back > driven["departed_at"]).is_empty()
 
 
-def test_who_is_brought_in_has_a_record_and_an_arrival(told: Told) -> None:
+def test_who_is_brought_in_has_a_record_and_an_arrival(told: Account) -> None:
     missions, records, triage = (told.rows(feed) for feed in (DISPATCHES, RECORDS, TRIAGE))
     brought = missions.filter(
         (pl.col("outcome_code") == "transported")
@@ -68,7 +68,7 @@ def test_who_is_brought_in_has_a_record_and_an_arrival(told: Told) -> None:
     assert set(brought["dispatch_id"]) <= set(records["dispatch_id"])
 
 
-def test_a_missing_handover_is_planted_and_only_there(told: Told) -> None:
+def test_a_missing_handover_is_planted_and_only_there(told: Account) -> None:
     records = told.rows(RECORDS)
     lacking = records.filter(
         (pl.col("outcome_code") == "transported") & pl.col("handover_encounter_id").is_null()
@@ -76,7 +76,7 @@ def test_a_missing_handover_is_planted_and_only_there(told: Told) -> None:
     assert set(lacking["record_id"]) == told.keys(RECORDS, "handover_missing") != set()
 
 
-def test_the_signal_is_lost_on_the_planted_mission_only(told: Told) -> None:
+def test_the_signal_is_lost_on_the_planted_mission_only(told: Account) -> None:
     gaps = (
         told.rows(POSITIONS)
         .sort("dispatch_id", "measured_at")
@@ -86,14 +86,14 @@ def test_the_signal_is_lost_on_the_planted_mission_only(told: Told) -> None:
     assert lost == {fault.item for fault in told.planted(POSITIONS)} != set()
 
 
-def test_vital_signs_are_taken_on_the_mission(told: Told) -> None:
+def test_vital_signs_are_taken_on_the_mission(told: Account) -> None:
     taken = told.rows(VITALS).join(told.rows(DISPATCHES), on="dispatch_id", how="left")
     inside = taken["measured_at"].is_between(taken["scene_arrived_at"], taken["returned_at"])
     assert inside.all()
     assert (taken["systolic_mmhg"] > taken["diastolic_mmhg"]).all()
 
 
-def test_late_reperfusion_is_planted_where_the_minutes_say_so(told: Told) -> None:
+def test_late_reperfusion_is_planted_where_the_minutes_say_so(told: Account) -> None:
     triage = told.rows(TRIAGE)
     limits = {
         "door_to_needle_late": ("thrombolysis_at", 60), "door_to_balloon_late": ("catheter_at", 90),
@@ -103,7 +103,7 @@ def test_late_reperfusion_is_planted_where_the_minutes_say_so(told: Told) -> Non
         assert set(triage.filter(over)["triage_id"]) == told.keys(TRIAGE, kind) != set()
 
 
-def test_participants_belong_to_consultations_that_took_place(told: Told) -> None:
+def test_participants_belong_to_consultations_that_took_place(told: Account) -> None:
     held = told.rows(CONSULTATIONS).filter(pl.col("started_at").is_not_null())
     participants = told.rows(PARTICIPANTS)
     assert set(participants["consultation_id"]) == set(held["consultation_id"])
@@ -112,7 +112,7 @@ def test_participants_belong_to_consultations_that_took_place(told: Told) -> Non
     assert roles["role_code"].list.contains("expert").all()
 
 
-def test_urgent_requests_without_review_and_missing_results_are_planted(told: Told) -> None:
+def test_urgent_requests_without_review_and_missing_results_are_planted(told: Account) -> None:
     rows = told.rows(CONSULTATIONS)
     assert rows["consultation_id"].is_unique().all()
     open_ones = rows.filter(pl.col("reviewed_at").is_null() & (pl.col("priority_code") == "S"))
@@ -123,7 +123,7 @@ def test_urgent_requests_without_review_and_missing_results_are_planted(told: To
     assert shares.all()
 
 
-def test_a_used_pack_can_be_traced_to_its_run_unless_planted(told: Told) -> None:
+def test_a_used_pack_can_be_traced_to_its_run_unless_planted(told: Account) -> None:
     used = told.rows(PACK_USE)
     packs = told.rows(PACKS).select("pack_id", "expires_date", "delivered_at")
     joined = used.drop("expires_date", "delivered_at").join(packs, on="pack_id", how="left")
@@ -135,7 +135,7 @@ def test_a_used_pack_can_be_traced_to_its_run_unless_planted(told: Told) -> None
     assert set(expired["trace_id"]) == told.keys(PACK_USE, "expired_pack_used") != set()
 
 
-def test_steps_of_a_pack_follow_each_other(told: Told) -> None:
+def test_steps_of_a_pack_follow_each_other(told: Account) -> None:
     steps = ("recovered", "washed", "packed", "sterilized", "issued", "delivered")
     traces = told.rows(TRACES).filter(pl.col("event_code").is_in(steps))
     ordered = traces.with_columns(
@@ -145,7 +145,7 @@ def test_steps_of_a_pack_follow_each_other(told: Told) -> None:
     assert all(len(row) == len(steps) and row == sorted(row) for row in moments.to_list())
 
 
-def test_packs_of_a_failed_run_are_recalled_or_known_to_be_used(told: Told) -> None:
+def test_packs_of_a_failed_run_are_recalled_or_known_to_be_used(told: Account) -> None:
     failed = told.keys(CYCLES, "failed_biological_indicator")
     runs = told.rows(CYCLES).filter(pl.col("biological_result_code") == "failed")
     assert set(runs["cycle_id"]) == failed != set()
@@ -161,7 +161,7 @@ def test_packs_of_a_failed_run_are_recalled_or_known_to_be_used(told: Told) -> N
 
 
 @pytest.mark.parametrize("system", WASTE)
-def test_weight_is_lost_only_where_planted(told: Told, system: str) -> None:
+def test_weight_is_lost_only_where_planted(told: Account, system: str) -> None:
     moves = told.rows(f"{system}movements").drop("row", strict=False)
     stored = moves.filter(pl.col("kind_code") == "stored").select(
         "bag_id", pl.col("weight_kg").alias("before"), pl.col("occurred_at").alias("stored_at")
@@ -176,7 +176,7 @@ def test_weight_is_lost_only_where_planted(told: Told, system: str) -> None:
 
 @pytest.mark.parametrize("system", WASTE)
 def test_a_bag_that_is_not_planted_leaves_in_this_month_or_the_next(
-    told: Told, system: str
+    told: Account, system: str
 ) -> None:
     bags, moves = told.rows(f"{system}bags"), told.rows(f"{system}movements")
     assert bags["bag_id"].is_unique().all()

@@ -1,68 +1,27 @@
 """What the convenience and medical management domains must keep true, month by month."""
 
-from collections.abc import Iterator
-from importlib import import_module
-from pathlib import Path
-
 import polars as pl
 import pytest
-import yaml
 
-from county import build
-from county.scene import Document, Domain, Export, Scene
+from county.scene import Scene
+from tests.unit.county.domain_months import Told, scenes_of, tables
 
 OWN = (
     "booking", "referral", "pharmacy", "recognition", "insurance_detail", "tcm", "education",
     "internet_services",
 )  # fmt: skip
-RESIDENTS, MONTHS, SEED = 1500, 2, 7
-Told = dict[str, list[Export]]
-
-
-class Onlooker:
-    """A domain that only keeps the scenes it is shown."""
-
-    def __init__(self) -> None:
-        self.scenes: list[Scene] = []
-
-    def month(self, scene: Scene) -> Iterator[Export | Document]:
-        self.scenes.append(scene)
-        return iter(())
+RESIDENTS, MONTHS = 1500, 2
 
 
 @pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Scene]:
-    """Two months of a county of 1,500."""
-    onlooker = Onlooker()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "make_domains", lambda *_: [onlooker])
-        build.build_county(RESIDENTS, MONTHS, SEED, tmp_path_factory.mktemp("scene") / "county")
-    return onlooker.scenes
+def scenes() -> list[Scene]:
+    return scenes_of(RESIDENTS, MONTHS)
 
 
 @pytest.fixture(scope="module")
 def told(scenes: list[Scene]) -> Told:
     """What each feed of these domains sends, month after month."""
-    found: Told = {}
-    domains = [_domain(name) for name in OWN]
-    for scene in scenes:
-        for domain in domains:
-            for piece in _exports(domain.month(scene)):
-                found.setdefault(piece.feed, []).append(piece)
-    return found
-
-
-def _domain(name: str) -> Domain:
-    module = import_module(f"county.domains.{name}")
-    rates = yaml.safe_load(Path(module.__file__ or "").with_suffix(".yml").read_text("utf-8"))
-    domain: Domain = module.Domain(SEED, rates)
-    return domain
-
-
-def _exports(pieces: Iterator[Export | Document]) -> Iterator[Export]:
-    for piece in pieces:
-        assert isinstance(piece, Export)
-        yield piece
+    return tables(scenes, *OWN)
 
 
 def together(told: Told, feed: str) -> pl.DataFrame:

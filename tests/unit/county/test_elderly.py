@@ -1,6 +1,5 @@
 """What the elderly care domain must keep true, month by month."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,49 +7,26 @@ import polars as pl
 import pytest
 import yaml
 
-from county import build
 from county.domains import elderly
-from county.scene import Document, Export, Scene
+from county.scene import Scene
+from tests.unit.county.domain_months import Told, scenes_of, tables
 
-RESIDENTS, MONTHS, SEED = 6000, 4, 7
+RESIDENTS, MONTHS = 6000, 4
 RATES = yaml.safe_load(Path(elderly.__file__).with_suffix(".yml").read_text("utf-8"))
 SENDERS = (
     "township_a__public_health__", "township_b__public_health__", "consortium__primary_cloud__",
 )  # fmt: skip
-Told = dict[str, list[Export]]
-
-
-class Onlooker:
-    """A domain that only keeps the scenes it is shown."""
-
-    def __init__(self) -> None:
-        self.scenes: list[Scene] = []
-
-    def month(self, scene: Scene) -> Iterator[Export | Document]:
-        self.scenes.append(scene)
-        return iter(())
 
 
 @pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Scene]:
-    """Four months of a county of 6,000."""
-    onlooker = Onlooker()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "make_domains", lambda *_: [onlooker])
-        build.build_county(RESIDENTS, MONTHS, SEED, tmp_path_factory.mktemp("scene") / "county")
-    return onlooker.scenes
+def scenes() -> list[Scene]:
+    return scenes_of(RESIDENTS, MONTHS)
 
 
 @pytest.fixture(scope="module")
 def told(scenes: list[Scene]) -> Told:
-    """What each feed of the domain sends, month after month."""
-    found: Told = {}
-    domain = elderly.Domain(SEED, RATES)
-    for scene in scenes:
-        for piece in domain.month(scene):
-            assert isinstance(piece, Export)
-            found.setdefault(piece.feed, []).append(piece)
-    return found
+    """What each feed of these domains sends, month after month."""
+    return tables(scenes, "elderly")
 
 
 def everywhere(told: Told, subject: str) -> pl.DataFrame:

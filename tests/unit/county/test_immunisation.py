@@ -1,6 +1,5 @@
 """What the vaccination domain must keep true, month by month."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -8,47 +7,26 @@ import polars as pl
 import pytest
 import yaml
 
-from county import build
 from county.domains import immunisation
 from county.scene import Document, Export, Scene
+from tests.unit.county.domain_months import domain, said, scenes_of
 
-RESIDENTS, MONTHS, SEED = 6000, 4, 7
+RESIDENTS, MONTHS = 6000, 4
 RATES = yaml.safe_load(Path(immunisation.__file__).with_suffix(".yml").read_text("utf-8"))
 RATES["immune_defect"] = 0.02  # more than one in a small county
 MESSAGES = "township_a__vaccination__messages"
 Told = dict[str, list[Export | Document]]
 
 
-class Onlooker:
-    """A domain that only keeps the scenes it is shown."""
-
-    def __init__(self) -> None:
-        self.scenes: list[Scene] = []
-
-    def month(self, scene: Scene) -> Iterator[Export | Document]:
-        self.scenes.append(scene)
-        return iter(())
-
-
 @pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Scene]:
-    """Four months of a county of 6,000."""
-    onlooker = Onlooker()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "make_domains", lambda *_: [onlooker])
-        build.build_county(RESIDENTS, MONTHS, SEED, tmp_path_factory.mktemp("scene") / "county")
-    return onlooker.scenes
+def scenes() -> list[Scene]:
+    return scenes_of(RESIDENTS, MONTHS)
 
 
 @pytest.fixture(scope="module")
 def told(scenes: list[Scene]) -> Told:
     """What each feed of the domain sends, month after month."""
-    found: Told = {}
-    domain = immunisation.Domain(SEED, RATES)
-    for scene in scenes:
-        for piece in domain.month(scene):
-            found.setdefault(piece.feed, []).append(piece)
-    return found
+    return said(scenes, [domain("immunisation", **RATES)])
 
 
 def exports(told: Told, *feeds: str) -> list[Export]:

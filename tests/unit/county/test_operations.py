@@ -1,62 +1,26 @@
 """What the domains of the consortium's operation must keep true, month by month."""
 
-from collections.abc import Iterator
-from importlib import import_module
-from pathlib import Path
-
 import polars as pl
 import pytest
-import yaml
 
-from county import build
 from county.domains.members import LEAD
-from county.scene import Document, Domain, Export, Scene
+from county.scene import Scene
 from ingestion.contract import load_contracts
+from tests.unit.county.domain_months import Told, scenes_of, tables
 
 OWN = ("human_resources", "finance", "materials", "pharmacy", "administration")
-RESIDENTS, MONTHS, SEED = 800, 3, 7
-Told = dict[str, list[Export]]
-
-
-class Onlooker:
-    """A domain that only keeps the scenes it is shown."""
-
-    def __init__(self) -> None:
-        self.scenes: list[Scene] = []
-
-    def month(self, scene: Scene) -> Iterator[Export | Document]:
-        self.scenes.append(scene)
-        return iter(())
+RESIDENTS, MONTHS = 800, 3
 
 
 @pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Scene]:
-    """Three months of a county of 800."""
-    onlooker = Onlooker()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "make_domains", lambda *_: [onlooker])
-        build.build_county(RESIDENTS, MONTHS, SEED, tmp_path_factory.mktemp("scene") / "county")
-    return onlooker.scenes
+def scenes() -> list[Scene]:
+    return scenes_of(RESIDENTS, MONTHS)
 
 
 @pytest.fixture(scope="module")
 def told(scenes: list[Scene]) -> Told:
     """What each feed of these domains sends, month after month."""
-    found: Told = {}
-    for name in OWN:
-        domain = _domain(name)
-        for scene in scenes:
-            for piece in domain.month(scene):
-                assert isinstance(piece, Export)
-                found.setdefault(piece.feed, []).append(piece)
-    return found
-
-
-def _domain(name: str) -> Domain:
-    module = import_module(f"county.domains.{name}")
-    rates = yaml.safe_load(Path(module.__file__ or "").with_suffix(".yml").read_text("utf-8"))
-    domain: Domain = module.Domain(SEED, rates)
-    return domain
+    return tables(scenes, *OWN)
 
 
 def together(told: Told, *feeds: str) -> pl.DataFrame:

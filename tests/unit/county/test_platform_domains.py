@@ -7,7 +7,7 @@ import pytest
 
 from county.domains.audit_log import chained_text, digest_of
 from ingestion.contract import load_contracts
-from tests.unit.county.domain_months import Told
+from tests.unit.county.domain_months import Account
 
 CALLS = "consortium__service_bus__calls"
 HEARTBEATS = "consortium__edge__heartbeats"
@@ -23,14 +23,14 @@ LOGS = (CALLS, HEARTBEATS, TRANSFERS, EVENTS, USERS, GRANTS, SIGN_INS, AUDIT, KE
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def told() -> Account:
     """Three months of a county of 2,500."""
     domains = ("platform_exchange", "process_flow", "platform_access", "referral", "consultation")
-    return Told(2500, 3, domains, tmp_path_factory.mktemp("platform"))
+    return Account(2500, 3, *domains)
 
 
 @pytest.mark.parametrize("feed", LOGS)
-def test_a_log_has_no_person_and_unique_numbers(told: Told, feed: str) -> None:
+def test_a_log_has_no_person_and_unique_numbers(told: Account, feed: str) -> None:
     assert not load_contracts()[feed].person
     rows = told.rows(feed)
     assert "person" not in rows.columns
@@ -41,7 +41,7 @@ def test_a_log_has_no_person_and_unique_numbers(told: Told, feed: str) -> None:
     assert rows[key].is_unique().all()
 
 
-def test_an_outage_is_the_only_long_silence_and_ends_with_the_planted_beat(told: Told) -> None:
+def test_an_outage_is_the_only_long_silence_and_ends_with_the_planted_beat(told: Account) -> None:
     planted = told.keys(HEARTBEATS, "outage")
     assert len(planted) == len(told.scenes)
     for piece in told.sent[HEARTBEATS]:
@@ -54,7 +54,7 @@ def test_an_outage_is_the_only_long_silence_and_ends_with_the_planted_beat(told:
         assert silent["heartbeat_id"].to_list() == [fault.key for fault in piece.planted]
 
 
-def test_no_run_starts_while_its_agent_is_silent(told: Told) -> None:
+def test_no_run_starts_while_its_agent_is_silent(told: Account) -> None:
     for beats, runs in zip(told.sent[HEARTBEATS], told.sent[TRANSFERS], strict=True):
         back = beats.rows.filter(pl.col("heartbeat_id") == beats.planted[0].key).row(0, named=True)
         own = beats.rows.filter(pl.col("agent_id") == back["agent_id"])
@@ -66,7 +66,7 @@ def test_no_run_starts_while_its_agent_is_silent(told: Told) -> None:
         assert runs.rows.filter((pl.col("agent_id") == back["agent_id"]) & deep).is_empty()
 
 
-def test_the_thin_run_is_planted(told: Told) -> None:
+def test_the_thin_run_is_planted(told: Account) -> None:
     runs = told.rows(TRANSFERS)
     share = pl.col("row_count") / pl.col("row_count").median().over("dataset_name", "agent_id")
     thin = runs.filter((share < 0.3) & (pl.col("row_count").max().over("dataset_name") > 60))
@@ -74,7 +74,7 @@ def test_the_thin_run_is_planted(told: Told) -> None:
     assert (runs["error_count"] <= runs["row_count"]).all()
 
 
-def test_a_service_fails_on_its_bad_day_and_hardly_on_others(told: Told) -> None:
+def test_a_service_fails_on_its_bad_day_and_hardly_on_others(told: Account) -> None:
     calls = told.rows(CALLS).with_columns((pl.col("outcome_code") != "success").alias("failed"))
     planted = calls.filter(pl.col("call_id").is_in(list(told.keys(CALLS, "error_rate_breach"))))
     days = planted.select("service_code", "day")
@@ -86,7 +86,9 @@ def test_a_service_fails_on_its_bad_day_and_hardly_on_others(told: Told) -> None
     assert bad > 0.5 > 0.06 > rest
 
 
-def test_the_engine_sees_the_cases_of_the_referral_and_consultation_platforms(told: Told) -> None:
+def test_the_engine_sees_the_cases_of_the_referral_and_consultation_platforms(
+    told: Account,
+) -> None:
     events = told.rows(EVENTS)
     referrals = told.rows("consortium__referral__referrals")
     consultations = told.rows("county_hospital__consultation__consultations")
@@ -96,7 +98,7 @@ def test_the_engine_sees_the_cases_of_the_referral_and_consultation_platforms(to
     assert set(seen["referral"]) == set(referrals["referral_id"])
 
 
-def test_a_step_out_of_order_is_planted_and_only_there(told: Told) -> None:
+def test_a_step_out_of_order_is_planted_and_only_there(told: Account) -> None:
     events = told.rows(EVENTS)
     steps = events.filter(pl.col("step_code").is_in(["accepted", "arrived"])).pivot(
         "step_code", index="case_id", values="occurred_at"
@@ -107,7 +109,7 @@ def test_a_step_out_of_order_is_planted_and_only_there(told: Told) -> None:
     assert set(odd) == set(named["case_id"]) != set()
 
 
-def test_the_chain_of_digests_holds_but_for_the_planted_places(told: Told) -> None:
+def test_the_chain_of_digests_holds_but_for_the_planted_places(told: Account) -> None:
     rows = told.rows(AUDIT).with_columns(chained_text().alias("text")).sort("sequence_number")
     whole = [
         digest_of(before, text)
@@ -119,7 +121,7 @@ def test_the_chain_of_digests_holds_but_for_the_planted_places(told: Told) -> No
     assert broken == told.keys(AUDIT, "audit_chain_broken") != set()
 
 
-def test_the_abnormal_export_is_by_night_and_larger_than_any_other(told: Told) -> None:
+def test_the_abnormal_export_is_by_night_and_larger_than_any_other(told: Account) -> None:
     rows = told.rows(AUDIT)
     planted = pl.col("audit_id").is_in(list(told.keys(AUDIT, "abnormal_access")))
     odd, usual = rows.filter(planted), rows.filter(~planted)
@@ -127,14 +129,14 @@ def test_the_abnormal_export_is_by_night_and_larger_than_any_other(told: Told) -
     assert odd["row_count"].min() > usual["row_count"].max()  # type: ignore[operator]
 
 
-def test_who_signs_in_has_an_account(told: Told) -> None:
+def test_who_signs_in_has_an_account(told: Account) -> None:
     users = set(told.rows(USERS)["user_id"])
     assert set(told.rows(SIGN_INS)["user_id"]) <= users
     assert set(told.rows(GRANTS)["user_id"]) <= users
     assert set(told.rows(AUDIT)["user_id"]) <= users
 
 
-def test_the_burst_ends_in_a_locked_account(told: Told) -> None:
+def test_the_burst_ends_in_a_locked_account(told: Account) -> None:
     rows = told.rows(SIGN_INS)
     last = rows.filter(pl.col("sign_in_id").is_in(list(told.keys(SIGN_INS, "sign_in_burst"))))
     assert len(last) == len(told.scenes)
@@ -149,7 +151,7 @@ def test_the_burst_ends_in_a_locked_account(told: Told) -> None:
         assert set(tried["result_code"]) == {"wrong_secret"}
 
 
-def test_who_has_left_is_refused(told: Told) -> None:
+def test_who_has_left_is_refused(told: Account) -> None:
     closed = set(told.rows(USERS).filter(pl.col("status_code") == "closed")["user_id"])
     tried = told.rows(SIGN_INS).filter(pl.col("result_code") == "closed")
     assert set(tried["sign_in_id"]) == told.keys(SIGN_INS, "sign_in_after_leaving") != set()
@@ -157,12 +159,12 @@ def test_who_has_left_is_refused(told: Told) -> None:
     assert not set(told.rows(GRANTS)["user_id"]) & closed
 
 
-def test_a_role_without_approval_is_planted_and_only_there(told: Told) -> None:
+def test_a_role_without_approval_is_planted_and_only_there(told: Account) -> None:
     lacking = told.rows(GRANTS).filter(pl.col("approver_user_id").is_null())
     assert set(lacking["grant_id"]) == told.keys(GRANTS, "privilege_anomaly") != set()
 
 
-def test_a_key_is_changed_before_it_runs_out(told: Told) -> None:
+def test_a_key_is_changed_before_it_runs_out(told: Account) -> None:
     events = told.rows(KEYS)
     assert (events["valid_to_date"] >= events["occurred_at"].dt.date()).all()
     assert "rotated" in set(events["event_code"])

@@ -1,18 +1,15 @@
 """What the centres for laboratory, imaging, ECG and pathology must keep true, month by month."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import polars as pl
 import pytest
 
-from county import build
 from county.domains.westgard import violated
-from county.profiles import Profile
-from county.scene import Domain, Export, Scene
+from county.scene import Scene
+from tests.unit.county.domain_months import Told, scenes_of, tables
 
 OWN = ("laboratory_centre", "imaging_centre", "ecg_centre", "pathology")
-RESIDENTS, MONTHS, SEED = 2500, 3, 7
+RESIDENTS, MONTHS = 2500, 3
 HOSPITAL = "county_hospital"
 NOT_MONTHLY = {
     f"{HOSPITAL}__lis__external_assessment",
@@ -20,51 +17,22 @@ NOT_MONTHLY = {
     f"{HOSPITAL}__pathology__privileges",
 }
 WITH_PERSON = ["encounter_id", "person"]
-Told = dict[str, list[Export]]
-
-
-class Listener:
-    """A domain that keeps what another one says, and what it was shown."""
-
-    def __init__(self, inner: Domain) -> None:
-        self._inner = inner
-        self.scenes: list[Scene] = []
-        self.told: Told = {}
-
-    def month(self, scene: Scene) -> Iterator[Export]:
-        self.scenes.append(scene)
-        for piece in self._inner.month(scene):
-            assert isinstance(piece, Export)
-            self.told.setdefault(piece.feed, []).append(piece)
-            yield piece
 
 
 @pytest.fixture(scope="module")
-def listeners(tmp_path_factory: pytest.TempPathFactory) -> list[Listener]:
-    """Three months of a county of 2,500 with the sharing centres alone."""
-    found: list[Listener] = []
-    make = build.make_domains
-
-    def listening(seed: int, profile: Profile) -> list[Listener]:
-        found.extend(Listener(domain) for domain in make(seed, profile))
-        return found
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "DOMAINS", OWN)
-        patch.setattr(build, "make_domains", listening)
-        build.build_county(RESIDENTS, MONTHS, SEED, tmp_path_factory.mktemp("centres") / "county")
-    return found
+def scenes() -> list[Scene]:
+    return scenes_of(RESIDENTS, MONTHS)
 
 
 @pytest.fixture(scope="module")
-def told(listeners: list[Listener]) -> Told:
-    return {feed: pieces for one in listeners for feed, pieces in one.told.items()}
+def told(scenes: list[Scene]) -> Told:
+    """What each feed of the sharing centres sends, month after month."""
+    return tables(scenes, *OWN)
 
 
 @pytest.fixture(scope="module")
-def care(listeners: list[Listener]) -> pl.DataFrame:
+def care(scenes: list[Scene]) -> pl.DataFrame:
     """Every visit and stay of the period."""
-    scenes = listeners[0].scenes
     return pl.concat([f.select(WITH_PERSON) for s in scenes for f in (s.visits, s.stays)])
 
 
@@ -290,9 +258,9 @@ def test_slides_come_before_the_report_and_frozen_ones_have_paraffin(told: Told)
     assert (agreed == pairs["is_frozen_concordant"]).all()
 
 
-def test_every_day_of_every_centre_is_staffed(told: Told, listeners: list[Listener]) -> None:
-    days = sum(len(scene.month.days) for scene in listeners[0].scenes)
-    staff = set(listeners[0].scenes[0].staff["staff_id"])
+def test_every_day_of_every_centre_is_staffed(told: Told, scenes: list[Scene]) -> None:
+    days = sum(len(scene.month.days) for scene in scenes)
+    staff = set(scenes[0].staff["staff_id"])
     for centre in ("imaging_centre", "ecg_centre", "pathology"):
         roster = rows_of(told, f"{HOSPITAL}__{centre}__duty_roster")
         assert roster.filter(pl.col("shift_code") == "day")["shift_date"].n_unique() == days
