@@ -17,7 +17,7 @@ from county.outbox import Outbox
 
 IMAGES, REPORTS = "county_hospital__pacs__images", "county_hospital__pacs__reports"
 _FOLDERS = {IMAGES: "county_hospital_dicom", REPORTS: "county_hospital_dicom_reports"}
-_ROOT = "2.25.653999"
+UID_ROOT = "2.25.653999"
 _SOP_CLASS = {
     "CT": "1.2.840.10008.5.1.4.1.1.2",
     "DX": "1.2.840.10008.5.1.4.1.1.1.1",
@@ -56,7 +56,7 @@ class DicomWriter:
         name = f"{_FOLDERS[feed]}/{examination.report_id}.dcm"
         found = make(examination)
         _head(found, examination, identity)
-        data, day = _encoded(found), examination.examined.date()
+        data, day = encoded(found), examination.examined.date()
         self._outbox.write(name, data, day)
         self._outbox.book(feed, name, accepted=1)
         for kind in identity.faults:
@@ -96,7 +96,7 @@ def _head(found: Dataset, examination: Examination, identity: Identity) -> None:
     if identity.id_number:
         found.OtherPatientIDs = identity.id_number
     found.BodyPartExamined = examination.body_part_code
-    found.StudyInstanceUID = f"{_ROOT}.{number}"
+    found.StudyInstanceUID = f"{UID_ROOT}.{number}"
     found.StudyID = examination.encounter.encounter_id[-16:]
 
 
@@ -104,9 +104,9 @@ def _image(examination: Examination) -> Dataset:
     number = _number(examination)
     image = Dataset()
     image.SOPClassUID = _SOP_CLASS[examination.modality]
-    image.SOPInstanceUID = f"{_ROOT}.{number}.1.1"
+    image.SOPInstanceUID = f"{UID_ROOT}.{number}.1.1"
     image.Modality = examination.modality
-    image.SeriesInstanceUID = f"{_ROOT}.{number}.1"
+    image.SeriesInstanceUID = f"{UID_ROOT}.{number}.1"
     image.SeriesNumber, image.InstanceNumber = 1, 1
     image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
     image.Rows = image.Columns = _SIDE
@@ -121,9 +121,9 @@ def _report(examination: Examination) -> Dataset:
     number = _number(examination)
     report = Dataset()
     report.SOPClassUID = _BASIC_TEXT
-    report.SOPInstanceUID = f"{_ROOT}.{number}.2.1"
+    report.SOPInstanceUID = f"{UID_ROOT}.{number}.2.1"
     report.Modality = "SR"
-    report.SeriesInstanceUID = f"{_ROOT}.{number}.2"
+    report.SeriesInstanceUID = f"{UID_ROOT}.{number}.2"
     report.SeriesNumber, report.InstanceNumber = 2, 1
     report.AdmissionID = examination.encounter.encounter_id
     report.ContentDate = f"{examination.reported:%Y%m%d}"
@@ -157,12 +157,13 @@ def _code(value: str, scheme: str, meaning: str) -> Dataset:
     return code
 
 
-def _encoded(found: Dataset) -> bytes:
+def encoded(found: Dataset) -> bytes:
+    """A DICOM file of the object."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = found.SOPClassUID
     meta.MediaStorageSOPInstanceUID = found.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = UID(f"{_ROOT}.0")
+    meta.ImplementationClassUID = UID(f"{UID_ROOT}.0")
     found.file_meta = meta
     buffer = BytesIO()
     found.save_as(buffer, enforce_file_format=True)

@@ -8,20 +8,19 @@ and short, so that a county's traces stay small.
 import json
 import re
 from collections.abc import Callable
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 import polars as pl
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, TwelveLeadECGWaveformStorage
+from pydicom.dataset import Dataset
+from pydicom.uid import TwelveLeadECGWaveformStorage
 
+from county.systems.dicom import UID_ROOT, encoded
 from county.systems.filled import filled
 from county.systems.message_files import MessageFiles, Spoiled, WholeFile
 
 HERTZ, SAMPLES = 250, 250
 _LEADS = ("I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6")
-_UID_ROOT = "2.25.653999"
 _MDC = "2.16.840.1.113883.6.24"
 MEASUREMENTS = {
     "heart_rate": ("MDC_ECG_HEART_RATE", "8867-4", "bpm"),
@@ -79,7 +78,7 @@ def aecg() -> pl.Expr:
     return filled(
         '<?xml version="1.0" encoding="UTF-8"?>\n<AnnotatedECG xmlns="urn:hl7-org:v3" '
         'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">\n'
-        f'<id root="{_UID_ROOT}.«number»" extension="«request_id»"/>'
+        f'<id root="{UID_ROOT}.«number»" extension="«request_id»"/>'
         '<code code="93000" codeSystem="2.16.840.1.113883.6.12"/>\n'
         '<effectiveTime><low value="«recorded»"/></effectiveTime>\n'
         '<componentOf><timepointEvent><id root="2.16.156.10011.1.11" extension="«encounter_id»"/>'
@@ -113,7 +112,7 @@ class AnnotatedFiles(MessageFiles):
 
     def spoiled(self, text: str, rows: int) -> Spoiled:
         fresh = re.sub(
-            rf'(<id root="{_UID_ROOT}\.\d+" extension=")([^"]*)(")',
+            rf'(<id root="{UID_ROOT}\.\d+" extension=")([^"]*)(")',
             rf"\g<1>\g<2>X{self.turn}\g<3>", text, count=1,
         )  # fmt: skip
         edits: list[tuple[str, str, Callable[[str], str], int]] = [
@@ -215,7 +214,7 @@ def _encoded(values: dict[str, str]) -> bytes:
     trace = Dataset()
     trace.SpecificCharacterSet = "GB18030" if int(number[-1]) % 2 else "ISO_IR 192"
     trace.SOPClassUID = TwelveLeadECGWaveformStorage
-    trace.SOPInstanceUID = f"{_UID_ROOT}.{number}.1.1"
+    trace.SOPInstanceUID = f"{UID_ROOT}.{number}.1.1"
     trace.StudyDate, trace.StudyTime = values["recorded"][:8], values["recorded"][8:]
     trace.AcquisitionDateTime = values["recorded"]
     trace.AccessionNumber = values["request_id"]
@@ -227,8 +226,8 @@ def _encoded(values: dict[str, str]) -> bytes:
     if values["id_number"]:
         trace.OtherPatientIDs = values["id_number"]
     trace.PatientTelephoneNumbers = values["phone"]
-    trace.StudyInstanceUID = f"{_UID_ROOT}.{number}"
-    trace.SeriesInstanceUID = f"{_UID_ROOT}.{number}.1"
+    trace.StudyInstanceUID = f"{UID_ROOT}.{number}"
+    trace.SeriesInstanceUID = f"{UID_ROOT}.{number}.1"
     trace.AdmissionID = values["encounter_id"]
     trace.InstanceNumber = 1
     channels = [_item(ChannelSourceSequence=[_item(CodeMeaning=f"Lead {n}")]) for n in _LEADS]
@@ -252,12 +251,4 @@ def _encoded(values: dict[str, str]) -> bytes:
             )
         )
     trace.WaveformAnnotationSequence = notes
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = trace.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = trace.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = UID(f"{_UID_ROOT}.0")
-    trace.file_meta = meta
-    buffer = BytesIO()
-    trace.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
+    return encoded(trace)

@@ -13,9 +13,9 @@ from io import BytesIO
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.valuerep import PersonName
 
 from ingestion.formats.dicom import UNREADABLE, missing_end
+from ingestion.formats.dicom_content import text_of
 from ingestion.formats.ecg_trace import JOIN_STATEMENTS, Measurement, Trace, measured
 from ingestion.formats.xml_document import Defect
 
@@ -118,11 +118,5 @@ def _number(note: Dataset) -> Measurement | None:
 
 
 def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, PersonName):
-        name = value.ideographic or value.alphabetic or value.phonetic
-        return " ".join(part for part in name.split("^") if part).strip()
-    if isinstance(value, MultiValue):
-        return _text(value[0]) if value else ""
-    return str(value).strip("\0 ")
+    """One value, the first of several."""
+    return text_of(value[0] if isinstance(value, MultiValue) and value else value)
