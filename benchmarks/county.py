@@ -59,11 +59,7 @@ def take_in(inbox: Path) -> dict[str, object]:
                 "select coalesce(sum(bytes), 0) from file where feed = ?", (contract.feed,)
             ).fetchone()[0]
             ending = contract.location.pattern.rsplit(".", 1)[-1]
-            name = (
-                f"{contract.format} ({ending})"
-                if contract.format == "tabular"
-                else (contract.format)
-            )
+            name = contract.format + (f" ({ending})" if contract.format == "tabular" else "")
             row = by_format.setdefault(
                 name, {"feeds": 0, "files": 0, "bytes": 0, "rows": 0, "seconds": 0}
             )

@@ -148,7 +148,7 @@ def roster(scene: Scene, service: str, shifts: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def minutes_later(
+def some_minutes_later(
     random: np.random.Generator, start: pl.Series, least: float, most: float
 ) -> pl.Series:
     """Datetimes some minutes after others, to the second."""

@@ -15,9 +15,9 @@ from county.domains.centre_parts import (
     amendments,
     crew,
     critical_values,
-    minutes_later,
     pair,
     roster,
+    some_minutes_later,
     township_visits,
     wait_of,
 )
@@ -84,8 +84,8 @@ class Domain:
         visits = township_visits(scene, first_age=rates["first_age"])
         chosen = drawn(random, visits, rates["share"], least=rates["least"])
         size = len(chosen)
-        registered = minutes_later(random, chosen["start"], 3, 25)
-        acquired = minutes_later(random, registered, 3, 20)
+        registered = some_minutes_later(random, chosen["start"], 3, 25)
+        acquired = some_minutes_later(random, registered, 3, 20)
         quality = codes(random, rates["quality"], size)
         unread = chance(random, rates["unreported"], size)
         if size and not unread.any():
@@ -96,7 +96,7 @@ class Domain:
             ("XD-" + pl.col("organization_id").str.slice(6)).alias("device_id"),
             registered.alias("registered_at"),
             acquired.alias("acquired_at"),
-            minutes_later(random, acquired, 0.2, 6).alias("uploaded_at"),
+            some_minutes_later(random, acquired, 0.2, 6).alias("uploaded_at"),
             pl.when(chance(random, rates["eighteen_leads"], size)).then(18).otherwise(12)
             .alias("lead_count"),
             quality.alias("acquisition_quality_code"),
@@ -112,12 +112,12 @@ class Domain:
         rates = self._rates
         read = asked.filter(pl.col("status_code") == "CM")
         size = len(read)
-        assigned = minutes_later(random, read["uploaded_at"], 0.2, 10)
+        assigned = some_minutes_later(random, read["uploaded_at"], 0.2, 10)
         minutes = rates["report_minutes"]
         reported = wait_of(
             read["priority_code"],
-            minutes_later(random, assigned, *minutes["routine"]),
-            minutes_later(random, assigned, *minutes["urgent"]),
+            some_minutes_later(random, assigned, *minutes["routine"]),
+            some_minutes_later(random, assigned, *minutes["urgent"]),
         )
         writer, reviewer = pair(random, crew(scene, "ecg"), size)
         rows = self._measured(read, random).with_columns(
@@ -126,7 +126,7 @@ class Domain:
             pl.lit(CENTRE).alias("organization_id"),
             assigned.alias("assigned_at"),
             reported.alias("reported_at"),
-            minutes_later(random, reported, 0.5, 20).alias("reviewed_at"),
+            some_minutes_later(random, reported, 0.5, 20).alias("reviewed_at"),
             chance(random, rates["third_party"], size).alias("is_third_party"),
             writer.alias("reporter_staff_id"),
             reviewer.alias("reviewer_staff_id"),

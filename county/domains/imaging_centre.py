@@ -15,9 +15,9 @@ from county.domains.centre_parts import (
     amendments,
     crew,
     critical_values,
-    minutes_later,
     pair,
     roster,
+    some_minutes_later,
     township_visits,
     wait_of,
 )
@@ -102,9 +102,9 @@ class Domain:
         rates = self._rates
         chosen = drawn(random, visits, rates["centre_share"], least=rates["least"])
         size = len(chosen)
-        requested = minutes_later(random, chosen["start"], 3, 20)
-        examined = minutes_later(random, requested, 10, 60)
-        assigned = minutes_later(random, examined, 1, 15)
+        requested = some_minutes_later(random, chosen["start"], 3, 20)
+        examined = some_minutes_later(random, requested, 10, 60)
+        assigned = some_minutes_later(random, examined, 1, 15)
         reader, _ = pair(random, crew(scene, "imaging"), size)
         cancelled = chance(random, rates["cancelled"], size)
         done = ~cancelled
@@ -135,8 +135,8 @@ class Domain:
         minutes = rates["report_minutes"]
         reported = wait_of(
             read["priority_code"],
-            minutes_later(random, read["assigned_at"], *minutes["routine"]),
-            minutes_later(random, read["assigned_at"], *minutes["urgent"]),
+            some_minutes_later(random, read["assigned_at"], *minutes["routine"]),
+            some_minutes_later(random, read["assigned_at"], *minutes["urgent"]),
         )
         rows = read.with_columns(
             pl.col("request_id").str.replace("YXSQ", "YXBG").alias("report_id"),
@@ -162,12 +162,12 @@ class Domain:
         here = visits.filter(pl.col("organization_id") == _REPORTING_CENTRE)
         chosen = drawn(random, here, rates["own_share"], least=rates["least_own"])
         size = len(chosen)
-        examined = minutes_later(random, chosen["start"], 10, 60)
+        examined = some_minutes_later(random, chosen["start"], 10, 60)
         rows = _items(chosen, rates["own_items"], random).with_columns(
             serial("TBJC", scene.month, size).alias("request_id"),
             serial("TBUS", scene.month, size).alias("report_id"),
             examined.alias("examined_at"),
-            minutes_later(random, examined, 3, 25).alias("reported_at"),
+            some_minutes_later(random, examined, 3, 25).alias("reported_at"),
             doctors(random, scene, chosen["organization_id"]).alias("staff_id"),
         )
         return _concluded(rows, rates["positive"], random)

@@ -14,7 +14,7 @@ import polars as pl
 from county.domains.centre_parts import (
     CENTRE,
     critical_values,
-    minutes_later,
+    some_minutes_later,
     township_visits,
     wait_of,
 )
@@ -75,7 +75,7 @@ class Domain:
             serial("JYSQ", scene.month, size).alias("request_id"),
             pl.lit(CENTRE).alias("performing_organization_id"),
             codes(random, rates["priorities"], size).alias("priority_code"),
-            minutes_later(random, chosen["start"], 3, 20).alias("requested_at"),
+            some_minutes_later(random, chosen["start"], 3, 20).alias("requested_at"),
             panel.replace_strict(rates["prices"], return_dtype=pl.Int64).alias("fee_fen"),
             chance(random, rates["cancelled"], size).alias("is_cancelled"),
         )
@@ -86,7 +86,7 @@ class Domain:
         taken = asked.filter(~pl.col("is_cancelled"))
         return taken.with_columns(
             serial("BB", scene.month, len(taken)).alias("specimen_id"),
-            minutes_later(random, taken["requested_at"], 5, 30).alias("collected_at"),
+            some_minutes_later(random, taken["requested_at"], 5, 30).alias("collected_at"),
             doctors(random, scene, taken["organization_id"]).alias("collector_staff_id"),
         )
 
@@ -113,7 +113,9 @@ class Domain:
             .when(bad).then(codes(random, rates["rejections"], size))
         )  # fmt: skip
         return found.with_columns(
-            minutes_later(random, found["handed_over_at"], 2, 20).alias("laboratory_received_at"),
+            some_minutes_later(random, found["handed_over_at"], 2, 20).alias(
+                "laboratory_received_at"
+            ),
             reason.alias("rejection_reason_code"),
             (late | warm | bad).alias("is_rejected"),
             chance(random, rates["pending"], size).alias("is_pending"),
@@ -171,8 +173,8 @@ class Domain:
         here = visits.filter(pl.col("organization_id") == _REPORTING_LABORATORY)
         chosen = drawn(random, here, rates["own_share"], least=rates["least_own"])
         size = len(chosen)
-        taken = minutes_later(random, chosen["start"], 8, 40)
-        came = minutes_later(random, taken, 2, 15)
+        taken = some_minutes_later(random, chosen["start"], 8, 40)
+        came = some_minutes_later(random, taken, 2, 15)
         bad = chance(random, rates["rejected"], size)
         specimens = _panels(
             chosen.with_columns(codes(random, rates["own_panels"], size).alias("panel_code"))
@@ -187,7 +189,7 @@ class Domain:
             pl.when(bad).then(codes(random, rates["rejections"], size))
             .alias("rejection_reason_code"),
             doctors(random, scene, chosen["organization_id"]).alias("collector_staff_id"),
-            minutes_later(random, came, 15, 75).alias("reported_at"),
+            some_minutes_later(random, came, 15, 75).alias("reported_at"),
             pl.lit("F").alias("result_status"),
         )  # fmt: skip
         yield Export(OWN_SPECIMENS, specimens)

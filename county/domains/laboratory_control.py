@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from county.domains.centre_parts import crew, minutes_later
+from county.domains.centre_parts import crew, some_minutes_later
 from county.domains.draws import Numbers, chance, serial
 from county.domains.outbreak import planted_rows
 from county.domains.picks import in_service, picked
@@ -97,7 +97,7 @@ class Controls:
         size, month = len(rows), scene.month
         opened = pl.col("day").cast(pl.Datetime("us")) + timedelta(hours=8)
         measured = rows.select(opened + pl.duration(seconds=pl.col("minute") * 60)).to_series()
-        measured = minutes_later(random, measured, 0, 0.9)
+        measured = some_minutes_later(random, measured, 0, 0.9)
         lost = rows["westgard_rule_code"].is_not_null() & (rows["westgard_rule_code"] != "1-2s")
         forgotten = lost & chance(random, self._rates["unhandled"], size)
         if lost.any() and not forgotten.any():
@@ -112,7 +112,7 @@ class Controls:
             pl.when(acted)
             .then(picked(random, pl.DataFrame({"a": _ACTIONS}), size)["a"])
             .alias("action"),
-            pl.when(acted).then(minutes_later(random, measured, 15, 150)).alias("action_at"),
+            pl.when(acted).then(some_minutes_later(random, measured, 15, 150)).alias("action_at"),
             picked(random, members, size)["s"].alias("staff_id"),
         )
         planted = planted_rows(

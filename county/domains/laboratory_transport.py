@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from county.domains.centre_parts import CENTRE, crew, minutes_later, pair
+from county.domains.centre_parts import CENTRE, crew, pair, some_minutes_later
 from county.domains.draws import chance
 from county.scene import Scene
 
@@ -77,14 +77,14 @@ def trips(
     if cold.any() and not outside.any():
         outside[random.choice(np.flatnonzero(cold))] = True
     taken = hours * 60 * random.uniform(0.9, 1.15, size) + late * random.uniform(40, 120, size)
-    departed = minutes_later(random, rows["planned_at"], 0, 10)
+    departed = some_minutes_later(random, rows["planned_at"], 0, 10)
     arrived = departed + _minutes(taken)
     receiver, _ = pair(random, crew(scene, "laboratory"), size)
     return rows.with_columns(
         departed.alias("departed_at"),
         (pl.col("planned_at") + pl.lit(_minutes(hours * 60 + 20))).alias("due_at"),
         arrived.alias("arrived_at"),
-        minutes_later(random, arrived, 4, 15).alias("handed_over_at"),
+        some_minutes_later(random, arrived, 4, 15).alias("handed_over_at"),
         ("YLC" + pl.col("site").str.slice(6)).alias("vehicle_id"),
         pl.when(pl.col("cargo_code") == "specimen")
         .then("WD-" + pl.col("organization_id").str.slice(6))

@@ -15,8 +15,8 @@ from county.domains.centre_parts import (
     CENTRE,
     amendments,
     crew,
-    minutes_later,
     roster,
+    some_minutes_later,
     township_visits,
 )
 from county.domains.draws import chance, codes, drawn, moments, serial
@@ -156,11 +156,11 @@ class Domain:
     def _came(self, scene: Scene, asked: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
         """One row per specimen with its way to the centre: minutes in the hospital, else hours."""
         size = len(asked)
-        collected = minutes_later(random, asked["requested_at"], 10, 60)
-        sent = minutes_later(random, collected, 3, 20)
+        collected = some_minutes_later(random, asked["requested_at"], 10, 60)
+        sent = some_minutes_later(random, collected, 3, 20)
         near = asked["organization_id"] == CENTRE
         far = moments(random, sent.dt.date().dt.offset_by("1d"), opens=9, closes=17)
-        received = minutes_later(random, sent, 3, 20).zip_with(near, far)
+        received = some_minutes_later(random, sent, 3, 20).zip_with(near, far)
         kind = pl.col("kind_code")
         crowd = crew(scene, "pathology")
         receiver = pl.Series(crowd, dtype=pl.String).gather(
@@ -205,7 +205,7 @@ class Domain:
         days = days + late.to_numpy() * rates["immunohistochemistry_days"]
         day = came.dt.date() + pl.Series(days * 86_400_000).cast(pl.Duration("ms"))
         usual = moments(random, day, opens=13, closes=18)
-        urgent = minutes_later(random, came, *rates["frozen_minutes"])
+        urgent = some_minutes_later(random, came, *rates["frozen_minutes"])
         malignant = pl.col("is_malignant")
         rows = rows.with_columns(
             pl.col("organization_id").alias("requesting_organization_id"),
@@ -232,5 +232,5 @@ def _taken(
         pl.lit(kind).alias("kind_code"),
         pl.lit(site).alias("specimen_site"),
         pl.lit(None, pl.String).alias("operation_name"),
-        minutes_later(random, chosen["start"], 10, 50).alias("requested_at"),
+        some_minutes_later(random, chosen["start"], 10, 50).alias("requested_at"),
     )

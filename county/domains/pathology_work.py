@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from county.domains.centre_parts import CENTRE, crew, minutes_later
+from county.domains.centre_parts import CENTRE, crew, some_minutes_later
 from county.domains.draws import chance, codes, hours_later, moments
 from county.scene import Scene
 
@@ -65,7 +65,7 @@ def signed(
     return reports.with_columns(
         pl.when(alone).then(pl.lit(trainee)).otherwise(writer).alias("reporter_staff_id"),
         pl.when(~alone).then(reviewer).alias("reviewer_staff_id"),
-        pl.when(~alone).then(minutes_later(random, reports["reported_at"], 5, 60))
+        pl.when(~alone).then(some_minutes_later(random, reports["reported_at"], 5, 60))
         .alias("reviewed_at"),
         alone.alias("is_outside"),
     )  # fmt: skip
@@ -113,7 +113,7 @@ def _made(
         pl.col("laboratory_received_at").dt.date() + pl.duration(days=stained)
     ).to_series()
     usual = moments(random, day, opens=9, closes=16)
-    made = minutes_later(random, came, 6, 15).zip_with(rows["is_frozen"], usual)
+    made = some_minutes_later(random, came, 6, 15).zip_with(rows["is_frozen"], usual)
     scanned = chance(random, rates["scanned"], size)
     members = crew(scene, "pathology")
     stain = pl.when("is_frozen").then(pl.lit("BD")).otherwise(
