@@ -1,4 +1,4 @@
-"""Writes `tests/samples/<feed>.<ext>`: one small, clean file per feed from a very small county.
+"""Writes `sites/demo/samples/<feed>.<ext>`: one small, clean file per feed of a tiny county.
 
 Run `python -m county.samples` after a layout or contract changes; feed names limit it to those.
 Not here: broken inputs (`tests/samples/bad/`), which are kept by hand.
@@ -15,7 +15,7 @@ from county.build import build_county
 from county.systems.cda import FRONT_PAGE
 from ingestion.contract import Contract, load_contracts
 
-SAMPLES = Path(__file__).parent.parent / "tests" / "samples"
+SAMPLES = Path(__file__).parent.parent / "sites" / "demo" / "samples"
 RESIDENTS, SEED = 200, 7
 MONTHS = (1, 4)
 """A busy feed whose only file holds a fault finds a clean one in a longer county."""

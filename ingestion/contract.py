@@ -1,7 +1,7 @@
 """What a feed contract may say.
 
-Belongs here: the Pydantic model of `ingestion/contracts/<member>/<feed>.yml` and of the default
-mappings in `ingestion/formats/profiles/`. Not here: reading bytes (`formats/`) or casting
+Belongs here: the Pydantic model of `sites/<site>/contracts/<member>/<feed>.yml` and of the
+default mappings in `ingestion/formats/profiles/`. Not here: reading bytes (`formats/`) or casting
 (`conform.py`).
 """
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ingestion.entity import entities
 from ingestion.yaml_file import read_yaml
 
-CONTRACT_DIR = Path(__file__).parent / "contracts"
+CONTRACT_DIR = Path(__file__).parent.parent / "sites" / "demo" / "contracts"
 PROFILE_DIR = Path(__file__).parent / "formats" / "profiles"
 
 Format = Literal[
@@ -35,8 +35,8 @@ class FieldMap(_Strict):
     """Where one entity column comes from.
 
     `from` names a source field (a header, an HL7 path, a CDA path, a DICOM keyword) or several,
-    the first non-empty of which wins; `value` is a constant; `code_map` is a crosswalk of
-    `standards/crosswalks/`; `format` is a strptime pattern; `scale` multiplies into the
+    the first non-empty of which wins; `value` is a constant; `code_map` is a crosswalk of the
+    site or of `standards/crosswalks/`; `format` is a strptime pattern; `scale` multiplies into the
     column's unit.
     """
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("no_hang")
 
 
 PROJECT = Path(__file__).resolve().parents[2]
-SAMPLES = PROJECT / "tests" / "samples"
+SAMPLES = PROJECT / "sites" / "demo" / "samples"
 EXPECTED: dict[str, dict[str, Any]] = yaml.safe_load(
     (bad_samples.FOLDER / "expected.yml").read_text("utf-8")
 )

@@ -30,7 +30,7 @@ def test_the_readmes_yigong_lines_run(yigong: Yigong) -> None:
         if words[0] == "dev":  # a server that does not return; test_dagster.py starts it
             continue
         if words[0] == "inspect" and not (PROJECT / words[1]).exists():
-            words = ["inspect", str(PROJECT / "tests" / "samples")]
+            words = ["inspect", str(PROJECT / "sites" / "demo" / "samples")]
         assert yigong(*words).strip(), words
 
 

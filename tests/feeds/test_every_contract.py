@@ -14,7 +14,7 @@ from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from ingestion.vault import Vault
 
-SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+SAMPLES = Path(__file__).resolve().parents[2] / "sites" / "demo" / "samples"
 CONTRACTS = load_contracts()
 
 

@@ -1,21 +1,12 @@
 """What senders write and what contracts expect are the same thing seen from two sides."""
 
-import csv
-from pathlib import Path
-
 import pytest
 
-import standards
 from county.systems.layouts import layouts
 from ingestion.contract import FieldMap, load_contracts
+from ingestion.crosswalk import crosswalk
 
-CROSSWALKS = Path(standards.__file__).parent / "crosswalks"
 CONTRACTS = load_contracts()
-
-
-def crosswalk(name: str) -> dict[str, str]:
-    with (CROSSWALKS / f"{name}.csv").open(encoding="utf-8") as stream:
-        return {row["source_code"]: row["code"] for row in csv.DictReader(stream)}
 
 
 @pytest.mark.parametrize("feed", sorted(layouts()))

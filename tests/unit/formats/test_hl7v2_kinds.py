@@ -9,7 +9,7 @@ from ingestion.formats.hl7_conformance import structure_defect
 from ingestion.formats.hl7v2 import read
 from ingestion.formats.source import SourceFile
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLES = Path(__file__).parents[3] / "sites" / "demo" / "samples"
 HEAD = "MSH|^~\\&|HIS|H01|YG|YQ|20260301083000||{kind}|M1|P|2.4||||||UNICODE UTF-8"
 PID = "PID|1||0001^^^H01^MR||张三||19800101|M"
 PV1 = "PV1|1|I|0301||||D7||||||||||||Z1"

@@ -23,7 +23,7 @@ from pipelines import cli, console
 from pipelines.publish import publish
 from standards.catalogue import load_systems
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+SAMPLES = Path(__file__).resolve().parents[3] / "sites" / "demo" / "samples"
 CHINESE = re.compile("[\u4e00-\u9fff]")
 INDICATOR = load_systems()[0].indicators[0]
 
