@@ -7,71 +7,37 @@
     table's own transaction.
 #}
 
-{# The whole model of a fact that is nothing but the latest version of its entity. #}
-{% macro latest_of(entity) -%}
-    {{ fact_config(entity) }}
-with
-
-versions as (
-    {{ versions_to_build(entity) }}
-),
-
-person_link as (
-    select * from {{ source('identity', 'person_link') }}
-),
-
-latest as (
-    {{ latest_version(entity, 'versions') }}
-),
-
-labelled as (
-    select
-        {% for column in entity_facts()[entity].columns -%}
-        latest.{{ column }},
-        {% endfor -%}
-        {% if entity_facts()[entity].person -%}
-        latest.source_person_id,
-        person_link.person_id,
-        {% endif -%}
-        latest.feed,
-        latest.received_at
-    from latest
-    {% if entity_facts()[entity].person -%}
-    left join person_link on latest.source_person_id = person_link.source_person_id
-    {%- endif %}
-)
-
-select * from labelled
-{%- endmacro %}
-
-{% macro fact_config(entity) -%}
+{# How a model is kept: `entity` is the table of silver it takes, `key` what a row stands for. #}
+{% macro fact_config(entity, key) -%}
     {{ config(
         materialized='incremental',
         incremental_strategy='by_key',
-        unique_key=entity_facts()[entity].key,
+        unique_key=key,
         on_schema_change='fail',
         pre_hook="{{ note_new_batches('" ~ entity ~ "') }}",
         post_hook="{{ note_built_batches() }}",
     ) }}
 {%- endmacro %}
 
-{# All versions of the keys to be built: every key in a full build. #}
-{% macro versions_to_build(entity) -%}
-    {%- set fact = entity_facts()[entity] -%}
+{#
+    All versions of the keys to be built: every key in a full build. `linked`: the table has
+    person_id, so a row whose person has been linked anew is built again.
+#}
+{% macro versions_to_build(entity, key, linked=false) -%}
     {%- set silver = source('silver', entity) -%}
     {%- if not is_incremental() -%}
     select * from {{ silver }}
     {%- else -%}
     {%- set affected -%}
-    select {{ fact.key | join(', ') }}
+    select {{ key | join(', ') }}
         from {{ silver }}
         where batch_id in (
             select batch_id from built_batch
             where model = '{{ this.identifier }}' and not is_built
         )
-        {%- if fact.person %}
+        {%- if linked %}
         union
-        select {{ prefixed('built', fact.key) }}
+        select {{ prefixed('built', key) }}
         from {{ this }} as built
         left join {{ source('identity', 'person_link') }} as link
             on built.source_person_id = link.source_person_id
@@ -80,7 +46,7 @@ select * from labelled
             and built.person_id is distinct from link.person_id
         {%- endif -%}
     {%- endset -%}
-    {{ rows_with_keys(silver, affected, fact.key) }}
+    {{ rows_with_keys(silver, affected, key) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -89,24 +55,15 @@ select * from labelled
 {%- endmacro %}
 
 {#
-    The latest version of every key of an entity among some of its rows: by the record's own version
-    time where the entity has one, else by arrival. Equal times fall back to the place in the batch,
-    so the choice is the same on every run. Nulls in a key are one value.
+    The order of versions by arrival, last first; the place in the batch settles equal times, so the
+    choice is the same on every run.
 #}
-{% macro latest_version(entity, relation) -%}
-    {%- set fact = entity_facts()[entity] -%}
-    select *
-    from {{ relation }}
-    qualify row_number() over (
-        partition by {{ fact.key | join(', ') }}
-        order by
-            {% if fact.version_time %}{{ fact.version_time }} desc nulls last,{% endif %}
-            received_at desc nulls last,
+{% macro latest_arrival_first() -%}
+    received_at desc nulls last,
             batch_id desc nulls last,
             file_digest desc nulls last,
             record_number desc nulls last,
             item_number desc nulls last
-    ) = 1
 {%- endmacro %}
 
 {# dbt's incremental strategy `by_key`: the keys built now leave the table and come back. #}

@@ -2,7 +2,7 @@
 
 Belongs here: the model of `guideline.yml`, the match of owed feeds with contracts and the text of
 `docs/coverage.md` (`python -m standards.guideline` writes it). Not here: what a feed holds
-(contracts) or what a table holds (`tables/`).
+(contracts) or what a table holds (the YAML beside its model).
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ingestion.contract import Contract, load_contracts
 from ingestion.yaml_file import read_yaml
-from standards.tables import table_schemas
+from standards.model_files import models
 
 STANDARDS_DIR = Path(__file__).parent
 COVERAGE = STANDARDS_DIR.parent / "docs" / "coverage.md"
@@ -118,12 +118,7 @@ def _section(entry: Entry, found: list[Answered]) -> list[str]:
         lines += [_row(answered) for answered in found]
         lines.append("")
     entities = {e for a in found for c in a.contracts for e in c.mapping().records}
-    built = sorted(
-        name
-        for schema in table_schemas().values()
-        for name, table in schema.tables.items()
-        if table.entity in entities
-    )
+    built = sorted(name for name, model in models().items() if model.entity in entities)
     planned = [f"`{name}`" for name in entry.planned_tables]
     lines += [f"Tables: {', '.join([f'**{name}**' for name in built] + planned)}", ""]
     return lines

@@ -1,2 +1,45 @@
 -- Grain: one shared clinical document.
-{{ latest_of('clinical_document') }}
+-- Written from ingestion/entities/clinical_document.yml by `python -m standards.dbt_files`; change it there.
+{% set key = ['organization_id', 'document_id'] %}
+{{ fact_config('clinical_document', key) }}
+with
+
+-- All versions of the keys that this build renews: of every key in a full build.
+versions as (
+    {{ versions_to_build('clinical_document', key, linked=true) }}
+),
+
+person_link as (
+    select * from {{ source('identity', 'person_link') }}
+),
+
+-- Of all versions of a key the last to arrive.
+latest as (
+    select * from versions
+    qualify row_number() over (
+        partition by
+            organization_id,
+            document_id
+        order by
+            {{ latest_arrival_first() }}
+    ) = 1
+),
+
+labelled as (
+    select
+        latest.document_id,
+        latest.organization_id,
+        latest.document_type_code,
+        latest.title,
+        latest.encounter_id,
+        latest.authored_at,
+        latest.staff_id,
+        latest.source_person_id,
+        person_link.person_id,
+        latest.feed,
+        latest.received_at
+    from latest
+    left join person_link on latest.source_person_id = person_link.source_person_id
+)
+
+select * from labelled

@@ -1,2 +1,50 @@
 -- Grain: one examination report.
-{{ latest_of('examination_report') }}
+-- Written from ingestion/entities/examination_report.yml by `python -m standards.dbt_files`; change it there.
+{% set key = ['organization_id', 'report_id'] %}
+{{ fact_config('examination_report', key) }}
+with
+
+-- All versions of the keys that this build renews: of every key in a full build.
+versions as (
+    {{ versions_to_build('examination_report', key, linked=true) }}
+),
+
+person_link as (
+    select * from {{ source('identity', 'person_link') }}
+),
+
+-- Of all versions of a key the last to arrive.
+latest as (
+    select * from versions
+    qualify row_number() over (
+        partition by
+            organization_id,
+            report_id
+        order by
+            {{ latest_arrival_first() }}
+    ) = 1
+),
+
+labelled as (
+    select
+        latest.report_id,
+        latest.organization_id,
+        latest.encounter_id,
+        latest.request_id,
+        latest.requesting_organization_id,
+        latest.modality,
+        latest.body_part,
+        latest.examined_at,
+        latest.reported_at,
+        latest.conclusion,
+        latest.is_positive,
+        latest.staff_id,
+        latest.source_person_id,
+        person_link.person_id,
+        latest.feed,
+        latest.received_at
+    from latest
+    left join person_link on latest.source_person_id = person_link.source_person_id
+)
+
+select * from labelled

@@ -1,10 +1,11 @@
 -- Grain: one settlement. A reversal is sent as a later row with the same settlement_id: the settlement
 -- keeps its own facts, and is_reversed is true when any version of it is a reversal.
-{{ fact_config('insurance_settlement') }}
+{% set key = ['settlement_id'] %}
+{{ fact_config('insurance_settlement', key) }}
 with
 
 versions as (
-    {{ versions_to_build('insurance_settlement') }}
+    {{ versions_to_build('insurance_settlement', key, linked=true) }}
 ),
 
 person_link as (
@@ -36,7 +37,10 @@ candidates as (
 ),
 
 latest as (
-    {{ latest_version('insurance_settlement', 'candidates') }}
+    select * from candidates
+    qualify row_number() over (
+        partition by settlement_id order by {{ latest_arrival_first() }}
+    ) = 1
 ),
 
 labelled as (

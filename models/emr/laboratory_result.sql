@@ -1,2 +1,54 @@
 -- Grain: one result item of one laboratory report.
-{{ latest_of('laboratory_result') }}
+-- Written from ingestion/entities/laboratory_result.yml by `python -m standards.dbt_files`; change it there.
+{% set key = ['organization_id', 'report_id', 'item_sequence', 'test_code'] %}
+{{ fact_config('laboratory_result', key) }}
+with
+
+-- All versions of the keys that this build renews: of every key in a full build.
+versions as (
+    {{ versions_to_build('laboratory_result', key, linked=true) }}
+),
+
+person_link as (
+    select * from {{ source('identity', 'person_link') }}
+),
+
+-- Of all versions of a key the last to arrive.
+latest as (
+    select * from versions
+    qualify row_number() over (
+        partition by
+            organization_id,
+            report_id,
+            item_sequence,
+            test_code
+        order by
+            {{ latest_arrival_first() }}
+    ) = 1
+),
+
+labelled as (
+    select
+        latest.report_id,
+        latest.organization_id,
+        latest.encounter_id,
+        latest.item_sequence,
+        latest.test_code,
+        latest.test_name,
+        latest.value_text,
+        latest.value_number,
+        latest.value_unit,
+        latest.reference_range,
+        latest.abnormal_flag,
+        latest.result_status,
+        latest.collected_at,
+        latest.reported_at,
+        latest.source_person_id,
+        person_link.person_id,
+        latest.feed,
+        latest.received_at
+    from latest
+    left join person_link on latest.source_person_id = person_link.source_person_id
+)
+
+select * from labelled

@@ -1,2 +1,49 @@
 -- Grain: one follow-up visit of one patient.
-{{ latest_of('diabetes_visit') }}
+-- Written from ingestion/entities/diabetes_visit.yml by `python -m standards.dbt_files`; change it there.
+{% set key = ['organization_id', 'visit_id'] %}
+{{ fact_config('diabetes_visit', key) }}
+with
+
+-- All versions of the keys that this build renews: of every key in a full build.
+versions as (
+    {{ versions_to_build('diabetes_visit', key, linked=true) }}
+),
+
+person_link as (
+    select * from {{ source('identity', 'person_link') }}
+),
+
+-- Of all versions of a key the last to arrive.
+latest as (
+    select * from versions
+    qualify row_number() over (
+        partition by
+            organization_id,
+            visit_id
+        order by
+            {{ latest_arrival_first() }}
+    ) = 1
+),
+
+labelled as (
+    select
+        latest.visit_id,
+        latest.organization_id,
+        latest.visited_date,
+        latest.visit_mode_code,
+        latest.fasting_glucose_mmol_per_l,
+        latest.hba1c_rate,
+        latest.systolic_mmhg,
+        latest.diastolic_mmhg,
+        latest.visit_class_code,
+        latest.next_visit_date,
+        latest.staff_id,
+        latest.source_person_id,
+        person_link.person_id,
+        latest.feed,
+        latest.received_at
+    from latest
+    left join person_link on latest.source_person_id = person_link.source_person_id
+)
+
+select * from labelled

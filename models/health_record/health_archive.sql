@@ -1,2 +1,45 @@
 -- Grain: one health record archive.
-{{ latest_of('health_archive') }}
+-- Written from ingestion/entities/health_archive.yml by `python -m standards.dbt_files`; change it there.
+{% set key = ['archive_id'] %}
+{{ fact_config('health_archive', key) }}
+with
+
+-- All versions of the keys that this build renews: of every key in a full build.
+versions as (
+    {{ versions_to_build('health_archive', key, linked=true) }}
+),
+
+person_link as (
+    select * from {{ source('identity', 'person_link') }}
+),
+
+-- Of all versions of a key the last to arrive.
+latest as (
+    select * from versions
+    qualify row_number() over (
+        partition by
+            archive_id
+        order by
+            {{ latest_arrival_first() }}
+    ) = 1
+),
+
+labelled as (
+    select
+        latest.archive_id,
+        latest.organization_id,
+        latest.archived_date,
+        latest.abo_code,
+        latest.rh_code,
+        latest.has_hypertension,
+        latest.has_diabetes,
+        latest.closed_date,
+        latest.source_person_id,
+        person_link.person_id,
+        latest.feed,
+        latest.received_at
+    from latest
+    left join person_link on latest.source_person_id = person_link.source_person_id
+)
+
+select * from labelled

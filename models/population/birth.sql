@@ -1,2 +1,42 @@
 -- Grain: one birth certificate.
-{{ latest_of('birth') }}
+-- Written from ingestion/entities/birth.yml by `python -m standards.dbt_files`; change it there.
+{% set key = ['birth_certificate_id'] %}
+{{ fact_config('birth', key) }}
+with
+
+-- All versions of the keys that this build renews: of every key in a full build.
+versions as (
+    {{ versions_to_build('birth', key, linked=true) }}
+),
+
+person_link as (
+    select * from {{ source('identity', 'person_link') }}
+),
+
+-- Of all versions of a key the last to arrive.
+latest as (
+    select * from versions
+    qualify row_number() over (
+        partition by
+            birth_certificate_id
+        order by
+            {{ latest_arrival_first() }}
+    ) = 1
+),
+
+labelled as (
+    select
+        latest.birth_certificate_id,
+        latest.organization_id,
+        latest.born_at,
+        latest.gestational_weeks,
+        latest.birth_weight_g,
+        latest.source_person_id,
+        person_link.person_id,
+        latest.feed,
+        latest.received_at
+    from latest
+    left join person_link on latest.source_person_id = person_link.source_person_id
+)
+
+select * from labelled

@@ -1,2 +1,41 @@
 -- Grain: one death certificate.
-{{ latest_of('death') }}
+-- Written from ingestion/entities/death.yml by `python -m standards.dbt_files`; change it there.
+{% set key = ['death_certificate_id'] %}
+{{ fact_config('death', key) }}
+with
+
+-- All versions of the keys that this build renews: of every key in a full build.
+versions as (
+    {{ versions_to_build('death', key, linked=true) }}
+),
+
+person_link as (
+    select * from {{ source('identity', 'person_link') }}
+),
+
+-- Of all versions of a key the last to arrive.
+latest as (
+    select * from versions
+    qualify row_number() over (
+        partition by
+            death_certificate_id
+        order by
+            {{ latest_arrival_first() }}
+    ) = 1
+),
+
+labelled as (
+    select
+        latest.death_certificate_id,
+        latest.organization_id,
+        latest.died_at,
+        latest.underlying_cause_code,
+        latest.source_person_id,
+        person_link.person_id,
+        latest.feed,
+        latest.received_at
+    from latest
+    left join person_link on latest.source_person_id = person_link.source_person_id
+)
+
+select * from labelled

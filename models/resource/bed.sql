@@ -1,2 +1,37 @@
 -- Grain: one bed and the period it is open.
-{{ latest_of('bed') }}
+-- Written from ingestion/entities/bed.yml by `python -m standards.dbt_files`; change it there.
+{% set key = ['organization_id', 'bed_id', 'opened_date'] %}
+{{ fact_config('bed', key) }}
+with
+
+-- All versions of the keys that this build renews: of every key in a full build.
+versions as (
+    {{ versions_to_build('bed', key) }}
+),
+
+-- Of all versions of a key the last to arrive.
+latest as (
+    select * from versions
+    qualify row_number() over (
+        partition by
+            organization_id,
+            bed_id,
+            opened_date
+        order by
+            {{ latest_arrival_first() }}
+    ) = 1
+),
+
+labelled as (
+    select
+        latest.bed_id,
+        latest.organization_id,
+        latest.ward_name,
+        latest.opened_date,
+        latest.closed_date,
+        latest.feed,
+        latest.received_at
+    from latest
+)
+
+select * from labelled

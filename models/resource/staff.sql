@@ -1,2 +1,45 @@
 -- Grain: one employment of one staff member.
-{{ latest_of('staff') }}
+-- Written from ingestion/entities/staff.yml by `python -m standards.dbt_files`; change it there.
+{% set key = ['organization_id', 'staff_id'] %}
+{{ fact_config('staff', key) }}
+with
+
+-- All versions of the keys that this build renews: of every key in a full build.
+versions as (
+    {{ versions_to_build('staff', key, linked=true) }}
+),
+
+person_link as (
+    select * from {{ source('identity', 'person_link') }}
+),
+
+-- Of all versions of a key the last to arrive.
+latest as (
+    select * from versions
+    qualify row_number() over (
+        partition by
+            organization_id,
+            staff_id
+        order by
+            {{ latest_arrival_first() }}
+    ) = 1
+),
+
+labelled as (
+    select
+        latest.staff_id,
+        latest.organization_id,
+        latest.staff_category_code,
+        latest.title_code,
+        latest.department_name,
+        latest.employed_date,
+        latest.left_date,
+        latest.source_person_id,
+        person_link.person_id,
+        latest.feed,
+        latest.received_at
+    from latest
+    left join person_link on latest.source_person_id = person_link.source_person_id
+)
+
+select * from labelled

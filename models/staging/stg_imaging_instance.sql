@@ -10,7 +10,10 @@ person_link as (
 ),
 
 latest as (
-    {{ latest_version('imaging_instance', 'imaging_instance') }}
+    select * from imaging_instance
+    qualify row_number() over (
+        partition by sop_instance_uid order by {{ latest_arrival_first() }}
+    ) = 1
 ),
 
 labelled as (

@@ -6,7 +6,10 @@ organization as (
 ),
 
 latest as (
-    {{ latest_version('organization', 'organization') }}
+    select * from organization
+    qualify row_number() over (
+        partition by organization_id, valid_from order by {{ latest_arrival_first() }}
+    ) = 1
 ),
 
 labelled as (

@@ -10,7 +10,10 @@ person_link as (
 ),
 
 latest as (
-    {{ latest_version('resident', 'resident') }}
+    select * from resident
+    qualify row_number() over (
+        partition by resident_id order by {{ latest_arrival_first() }}
+    ) = 1
 ),
 
 labelled as (

@@ -10,7 +10,10 @@ person_link as (
 ),
 
 latest as (
-    {{ latest_version('source_person', 'source_person') }}
+    select * from source_person
+    qualify row_number() over (
+        partition by source_person_id order by {{ latest_arrival_first() }}
+    ) = 1
 ),
 
 labelled as (

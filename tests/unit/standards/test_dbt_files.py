@@ -4,9 +4,11 @@ import re
 
 import pytest
 
-from standards.dbt_files import PROJECT_DIR, dbt_files
-from standards.tables import table_schemas
+from ingestion.entity import entities
+from standards.dbt_files import dbt_files
+from standards.model_files import MODEL_FOLDERS, PROJECT_DIR, models, property_files
 
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 STAGING = PROJECT_DIR / "models" / "staging"
 
 
@@ -17,17 +19,52 @@ def test_generated_file_has_not_drifted(name: str) -> None:
     )
 
 
-def test_every_model_is_described_and_every_description_has_a_model() -> None:
+def test_every_model_is_described_beside_its_sql() -> None:
     described = {
-        f"{schema.folder}/{name}" for schema in table_schemas().values() for name in schema.tables
+        (path.parent, body["name"])
+        for path, content in property_files()
+        for body in content["models"]
     }
-    folders = {schema.folder for schema in table_schemas().values()}
-    models = {
-        f"{folder}/{path.stem}"
-        for folder in folders
+    sql = {
+        (path.parent, path.stem)
+        for folder in MODEL_FOLDERS
         for path in (PROJECT_DIR / folder).rglob("*.sql")
+        if path.parent != STAGING
     }
-    assert models == described
+    assert sql == described
+
+
+@pytest.mark.parametrize("name", sorted(models()))
+def test_a_model_is_described_in_full(name: str) -> None:
+    model = models()[name]
+    required = {column.name for column in model.columns if column.is_required}
+    assert model.key and required, "a key, and columns that are never null"
+    for column in model.columns:
+        assert CHINESE.search(column.description), column.name
+        if column.name.endswith("_yuan"):
+            assert (column.data_type, column.config.meta.unit) == ("decimal(18,2)", "yuan")
+
+
+@pytest.mark.parametrize("name", sorted(n for n, m in models().items() if m.config.meta.latest_of))
+def test_the_key_of_a_fact_is_that_of_its_entity(name: str) -> None:
+    model = models()[name]
+    assert model.entity
+    assert model.key == entities()[model.entity].key
+
+
+def test_versions_are_told_apart_by_the_key_of_their_entity() -> None:
+    """Models with SQL of their own: the key that stands there is the entity's."""
+    for path in (PROJECT_DIR / "models").rglob("*.sql"):
+        sql = path.read_text("utf-8")
+        silver = re.findall(r"source\('silver', '(\w+)'\)|fact_config\('(\w+)'", sql)
+        if "latest_arrival_first" not in sql:
+            continue
+        (entity,) = (entities()[one or other] for one, other in silver)
+        ordered = re.search(r"partition by\s+(.*?)\s+order by\s+(.*?)\{\{", sql, flags=re.S)
+        assert ordered, path
+        assert re.split(r",\s*", ordered[1]) == entity.key, path
+        time = f"{entity.version_time} desc nulls last," if entity.version_time else ""
+        assert ordered[2].strip() == time, path
 
 
 def test_marts_read_libraries_and_reference_only() -> None:

@@ -6,15 +6,13 @@ import pytest
 
 from expectations.suite import Suite, suites
 from ingestion.entity import entities
-from standards.tables import table_schemas
+from standards.model_files import models
 
 
 def columns_of(suite: Suite) -> set[str]:
     if suite.layer == "silver":
         return set(entities()[suite.table].schema())
-    found = [s.tables[suite.table] for s in table_schemas().values() if suite.table in s.tables]
-    assert len(found) == 1, suite.table
-    return set(found[0].all_columns())
+    return {column.name for column in models()[suite.table].columns}
 
 
 @pytest.mark.parametrize("suite", suites(), ids=lambda s: f"{s.layer}/{s.table}")
