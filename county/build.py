@@ -14,7 +14,7 @@ from pathlib import Path
 from county import answer_key
 from county.answer_key import AnswerKey
 from county.archives import Archives, archive_number
-from county.domains import DOMAINS
+from county.domains import DOMAINS, folder_of, rates_of
 from county.false_service import FalseService
 from county.identities import Identities
 from county.illness import Chronic, FollowUp
@@ -38,9 +38,7 @@ from county.systems.documents import DocumentWriter
 from county.systems.exports import Exports
 from county.systems.hl7 import Hl7Writer
 from county.systems.tables import TableWriter
-from ingestion.yaml_file import read_yaml
 
-_DOMAIN_FOLDER = Path(__file__).with_name("domains")
 Progress = Callable[[str, float], None]
 
 
@@ -281,7 +279,7 @@ def make_domains(seed: int, profile: Profile) -> list[Domain]:
 
 def make_domain(name: str, seed: int, changes: Rates) -> Domain:
     """One domain with its rates, some of them changed."""
-    module = import_module(f"county.domains.{name}")
-    rates = changed(read_yaml(_DOMAIN_FOLDER / f"{name}.yml"), changes)
-    domain: Domain = module.Domain(seed, rates)
+    folder = folder_of(name)
+    module = import_module(f"county.domains.{folder.parent.name}.{name}.domain")
+    domain: Domain = module.Domain(seed, changed(rates_of(name), changes))
     return domain

@@ -110,7 +110,7 @@ class Scene:
 class Domain(Protocol):
     """A part of the county's life with feeds of its own; keeps its registers between months.
 
-    Made once a run with the section of `county/domains/<name>.yml` as `rates`.
+    Made once a run with the content of its folder's `rates.yml` as `rates`.
     """
 
     def __init__(self, seed: int, rates: dict[str, Any]) -> None: ...

@@ -1,9 +1,20 @@
-"""Domains of the county beyond population and care: one module each, with its rates and layouts.
+"""Domains of the county beyond population and care: a folder each, grouped by chapter.
 
-A domain `<name>` is three files: `<name>.py` (what happens, class of `county.scene.Domain`),
-`<name>.yml` (its rates, each with a source or the word "assumed") and `<name>.layouts.yml` (how its
-senders lay out their exports, in the form of `county/systems/layouts.yml`).
+Chapters of the county guideline: `centres` (4.1), `services` (4.2), `medical_management` (4.3),
+`public_health` (4.4), `administration` (4.5), `performance` (4.6) and `platform` (2 and 3).
+The folder `<chapter>/<domain>/` holds all of a domain: `domain.py` (what happens, class `Domain` as
+in `county.scene`) and its parts, `rates.yml` (each with a source or the word "assumed") and
+`layouts.yml` (how its senders lay out their exports, in the form of `county/systems/layouts.yml`).
+What several domains share stands where their folders meet.
 """
+
+from pathlib import Path
+from typing import Any
+
+from ingestion.yaml_file import read_yaml
+
+_HERE = Path(__file__).parent
+
 
 DOMAINS: tuple[str, ...] = (
     "hospital_messages",
@@ -53,10 +64,33 @@ DOMAINS: tuple[str, ...] = (
     "human_resources",
     "finance",
     "materials",
-    "administration",
+    "office",
     "maternal",
     "women_health",
     "immunisation",
     "elderly",
 )
-"""Modules under `county.domains` in the order in which they run; each has a class `Domain`."""
+"""Names of the domains' folders in the order in which they run."""
+
+
+def folder_of(name: str) -> Path:
+    """The folder of a domain, whatever its chapter.
+
+    Raises:
+        ValueError: not exactly one chapter has such a domain.
+    """
+    found = list(_HERE.glob(f"*/{name}/domain.py"))
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} chapters have a domain {name}")
+    return found[0].parent
+
+
+def rates_of(name: str) -> dict[str, Any]:
+    """The content of a domain's `rates.yml`."""
+    loaded: dict[str, Any] = read_yaml(folder_of(name) / "rates.yml")
+    return loaded
+
+
+def layout_files() -> list[Path]:
+    """The layouts of all domains; a domain may keep several files of them."""
+    return sorted(_HERE.glob("*/*/*layouts.yml"))

@@ -1,6 +1,6 @@
 """Vectorised draws that the domains share: who, when, which code, under which number.
 
-Belongs here: chance over whole frames. Not here: rates (`<domain>.yml`) or what they mean.
+Belongs here: chance over whole frames. Not here: rates (`rates.yml`) or what they mean.
 """
 
 from datetime import date, timedelta

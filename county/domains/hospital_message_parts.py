@@ -1,7 +1,7 @@
 """What hospital messages are made of: channels, item lists, drug orders and fee lines of a month.
 
 Belongs here: frames without HL7 shape, and each feed's own faults. Not here: messages
-(`hospital_messages.py`). Item and service codes are invented.
+(`platform/hospital_messages/`). Item and service codes are invented.
 """
 
 from typing import Any

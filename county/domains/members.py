@@ -1,7 +1,7 @@
 """Members of the consortium: who works there, what they are paid and who keeps whose books.
 
 Belongs here: what several domains of the consortium's operation must agree on. Not here: what they
-send (`human_resources.py`, `finance.py` and neighbours).
+send (`administration/human_resources/`, `administration/finance/` and neighbours).
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """The one outbreak of the county: who falls ill in which school, and when.
 
 Belongs here: the true cluster, drawn alike for every domain that sees a side of it. Not here: cards
-and tests (`infectious.py`), absence and drug sales (`health_signals.py`).
+and tests (`public_health/infectious/`), absence and drug sales (`public_health/health_signals/`).
 """
 
 from dataclasses import dataclass

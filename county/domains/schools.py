@@ -1,7 +1,7 @@
 """Schools and kindergartens of the county, who attends them and on which days.
 
-Belongs here: which child goes where. Not here: absence (`health_signals.py`), examinations
-(`occupational_school.py`).
+Belongs here: which child goes where. Not here: absence (`public_health/health_signals/`),
+examinations (`public_health/occupational_school/`).
 """
 
 from datetime import date

@@ -1,7 +1,8 @@
 """What lies in the stores: every movement is added up, and a count finds what the book says.
 
 Belongs here: quantities by organization, item and lot, counts with gaps, corrections of these. Not
-here: why something moves (`materials.py`, `drug_supply.py`).
+here: why something moves (`administration/materials/`,
+`medical_management/pharmacy/drug_supply.py`).
 """
 
 from datetime import date, datetime

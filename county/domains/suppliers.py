@@ -1,7 +1,8 @@
 """Suppliers of the consortium, and what is paid of their invoices.
 
-Belongs here: who supplies what under which contract. Not here: what is bought (`materials.py`,
-`drug_supply.py`) or the contracts themselves (`administration.py`).
+Belongs here: who supplies what under which contract. Not here: what is bought
+(`administration/materials/`, `medical_management/pharmacy/drug_supply.py`) or the contracts
+themselves (`administration/office/`).
 """
 
 from datetime import date, timedelta

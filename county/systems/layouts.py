@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from county.domains import layout_files
 from ingestion.yaml_file import read_yaml
 
 _HERE = Path(__file__).parent
-_DOMAINS = _HERE.parent / "domains"
 _FORMAT_OF = {"jsonl": "jsonlines", "db": "sqlite"}
 FileKind = Literal["csv", "xlsx", "sqlite", "jsonlines", "xml", "dbf"]
 
@@ -122,7 +122,7 @@ class Layout(_Strict):
 @cache
 def _read() -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = {}
-    for path in (_HERE / "layouts.yml", *sorted(_DOMAINS.glob("*.layouts.yml"))):
+    for path in (_HERE / "layouts.yml", *layout_files()):
         for feed, body in (read_yaml(path) or {}).items():
             if feed in found:
                 raise ValueError(f"{path.name}: {feed} has two layouts")

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import yaml
 
-from county.domains import elderly
+from county.domains.public_health.elderly import domain as elderly
 from county.scene import Scene
 from tests.unit.county.domain_months import Told, scenes_of, tables
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import yaml
 
-from county.domains import immunisation
+from county.domains.public_health.immunisation import domain as immunisation
 from county.scene import Document, Export, Scene
 from tests.unit.county.domain_months import domain, said, scenes_of
 

@@ -8,7 +8,7 @@ from county.scene import Scene
 from ingestion.contract import load_contracts
 from tests.unit.county.domain_months import Told, scenes_of, tables
 
-OWN = ("human_resources", "finance", "materials", "pharmacy", "administration")
+OWN = ("human_resources", "finance", "materials", "pharmacy", "office")
 RESIDENTS, MONTHS = 800, 3
 
 

@@ -11,7 +11,7 @@ import county
 _COUNTY = Path(county.__file__).parent
 _FILES = sorted(
     [_COUNTY / "parameters.yml"]
-    + [p for p in (_COUNTY / "domains").glob("*.yml") if not p.name.endswith(".layouts.yml")]
+    + [p for p in (_COUNTY / "domains").rglob("*.yml") if not p.name.endswith("layouts.yml")]
     + list((_COUNTY / "profiles").glob("*.yml"))
 )
 _SAYS = re.compile(
@@ -67,7 +67,7 @@ def _has_rate(value: str) -> bool:
     return bool(_RATE.search(_QUOTED.sub("", amounts)))
 
 
-@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_rate_has_its_source_or_is_assumed(path: Path) -> None:
     assert not unexplained(path.read_text("utf-8"))
 

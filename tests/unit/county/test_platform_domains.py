@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import polars as pl
 import pytest
 
-from county.domains.audit_log import chained_text, digest_of
+from county.domains.platform.platform_access.audit_log import chained_text, digest_of
 from ingestion.contract import load_contracts
 from tests.unit.county.domain_months import Account
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from county.domains.westgard import violated
+from county.domains.centres.laboratory_centre.westgard import violated
 from county.scene import Scene
 from tests.unit.county.domain_months import Told, scenes_of, tables
 
