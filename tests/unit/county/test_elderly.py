@@ -12,7 +12,7 @@ from county.scene import Scene
 from tests.unit.county.domain_months import Told, scenes_of, tables
 
 RESIDENTS, MONTHS = 6000, 4
-RATES = yaml.safe_load(Path(elderly.__file__).with_suffix(".yml").read_text("utf-8"))
+RATES = yaml.safe_load(Path(elderly.__file__).with_name("rates.yml").read_text("utf-8"))
 SENDERS = (
     "township_a__public_health__", "township_b__public_health__", "consortium__primary_cloud__",
 )  # fmt: skip

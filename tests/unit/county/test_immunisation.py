@@ -12,7 +12,7 @@ from county.scene import Document, Export, Scene
 from tests.unit.county.domain_months import domain, said, scenes_of
 
 RESIDENTS, MONTHS = 6000, 4
-RATES = yaml.safe_load(Path(immunisation.__file__).with_suffix(".yml").read_text("utf-8"))
+RATES = yaml.safe_load(Path(immunisation.__file__).with_name("rates.yml").read_text("utf-8"))
 RATES["immune_defect"] = 0.02  # more than one in a small county
 MESSAGES = "township_a__vaccination__messages"
 Told = dict[str, list[Export | Document]]
