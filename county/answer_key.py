@@ -15,9 +15,10 @@ from county.identities import Identities
 from county.illness import FollowUp
 from county.insurance import ORDINARY_INPATIENT, Settlement
 from county.months import Month
-from county.organizations import BY_ID, COUNTY, ORGANIZATIONS, Bed, subtree
+from county.organizations import BY_ID, ORGANIZATIONS, Bed, subtree
 from county.outbox import Outbox
 from county.people import Person
+from county.roles import COUNTY
 from county.services import CareMonth
 
 LATEST = "latest"

@@ -12,6 +12,7 @@ from county.months import Month
 from county.organizations import TOWNSHIPS, township_of
 from county.parameters import parameters
 from county.people import Person
+from county.roles import COUNTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Archive:
 def archive_number(centre: str, person: Person) -> str:
     """17 digits: county, township, village, serial."""
     block, serial = divmod(person.number, 100_000)
-    return f"653999{100 + int(centre[7:])}{block + 1:03d}{serial:05d}"
+    return f"{COUNTY}{100 + int(centre[7:])}{block + 1:03d}{serial:05d}"
 
 
 class Archives:

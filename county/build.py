@@ -28,6 +28,7 @@ from county.parameters import Rates, changed
 from county.people import Person
 from county.population import Population
 from county.profiles import DEFAULT, Profile, apply_profile
+from county.roles import TOWNSHIP_A, TOWNSHIP_B
 from county.scene import Document, Domain, Export, Planted, Scene
 from county.services import Services, doctors_of, make_staff
 from county.stage import Stage
@@ -228,8 +229,8 @@ class _Run:
     ) -> None:
         """Archives and follow-ups, each centre's in the system it works in."""
         places = {
-            "township_a": ["653999T01"],
-            "township_b": ["653999T02"],
+            "township_a": [TOWNSHIP_A],
+            "township_b": [TOWNSHIP_B],
             "consortium": [code for code in TOWNSHIPS if uses_cloud(code)],
         }
         for member, codes in places.items():

@@ -12,6 +12,7 @@ from county.months import Month
 from county.organizations import TOWNSHIPS, township_of
 from county.parameters import parameters
 from county.people import Person
+from county.roles import TOWNSHIP_A, TOWNSHIP_B
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ class Chronic:
         """The township centre that manages a patient in a month."""
         home = township_of(person.organization_id)
         if person.steady and month.index >= self._mover_month:
-            return "653999T02" if home == "653999T01" else "653999T01"
+            return TOWNSHIP_B if home == TOWNSHIP_A else TOWNSHIP_A
         return home
 
     def month(self, month: Month) -> list[FollowUp]:

@@ -12,6 +12,7 @@ from county.months import Month
 from county.organizations import BY_ID
 from county.parameters import parameters
 from county.people import Person
+from county.roles import COUNTY
 from county.services import CareMonth
 
 ORDINARY_INPATIENT, ORDINARY_OUTPATIENT = "21", "11"
@@ -58,7 +59,7 @@ class Fund:
                 organization = BY_ID[stay.organization_id]
                 rows.append(
                     self._row(stay.person, organization.organization_id, organization.name,
-                              ORDINARY_INPATIENT, "653999", stay.start, stay.end,
+                              ORDINARY_INPATIENT, COUNTY, stay.start, stay.end,
                               stay.diagnoses[0].code, stay.fee)
                 )  # fmt: skip
         for visit in care.visits:
@@ -68,7 +69,7 @@ class Fund:
                 name = BY_ID[visit.organization_id].name
                 rows.append(
                     self._row(visit.person, visit.organization_id, name, ORDINARY_OUTPATIENT,
-                              "653999", visit.start, visit.start, visit.diagnoses[0].code,
+                              COUNTY, visit.start, visit.start, visit.diagnoses[0].code,
                               visit.fee)
                 )  # fmt: skip
         rows += self._beyond(care.month)
@@ -80,7 +81,7 @@ class Fund:
         random, rates = self._random, parameters()["insurance"]
         insured = [
             p for p in self._people
-            if p.insurance_type and p.insured_area == "653999" and p.birth < month.first
+            if p.insurance_type and p.insured_area == COUNTY and p.birth < month.first
             and p.lives_here(month.last)
         ]  # fmt: skip
         expected = len(insured) * rates["out_of_county_stays_per_insured_year"] / 12
@@ -104,7 +105,7 @@ class Fund:
     ) -> Settlement:  # fmt: skip
         self._count += 1
         settled = discharged + timedelta(minutes=self._random.randrange(5, 120))
-        share = 0.7 if area == "653999" else 0.48
+        share = 0.7 if area == COUNTY else 0.48
         return Settlement(
             f"JS{self._count:010d}", person, code, name, service, area, admitted, discharged,
             settled, diagnosis, fee, round(fee * share),

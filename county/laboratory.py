@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from county.parameters import parameters
+from county.roles import COUNTY_HOSPITAL
 from county.services import INPATIENT, Encounter
 
 
@@ -177,7 +178,7 @@ class Diagnostics:
     def examinations(self, visits: list[Encounter]) -> list[Examination]:
         """Examinations of the county hospital's visits, at least three a month."""
         rates = parameters()["services"]
-        usable = [v for v in visits if v.organization_id == "653999H01" and not v.cancelled]
+        usable = [v for v in visits if v.organization_id == COUNTY_HOSPITAL and not v.cancelled]
         chosen = [v for v in usable if self._random.random() < rates["examination"]]
         chosen = chosen if len(chosen) >= 3 else usable[:3]
         found = []

@@ -9,12 +9,30 @@ from datetime import date, datetime, timedelta
 
 from county.months import Month
 from county.parameters import parameters
+from county.roles import (
+    CDC,
+    CIVIL_AFFAIRS,
+    CONSORTIUM,
+    COUNTY,
+    COUNTY_HOSPITAL,
+    EDUCATION_BUREAU,
+    EMERGENCY_CENTRE,
+    ENVIRONMENT_BUREAU,
+    HEALTH_COMMISSION,
+    INSURANCE_BUREAU,
+    MCH_CENTRE,
+    PUBLIC_SECURITY,
+    TCM_HOSPITAL,
+    TOWNSHIP_A,
+    TOWNSHIP_B,
+    TOWNSHIP_C,
+    room,
+    township,
+)
 
-COUNTY, CONSORTIUM = "653999", "653999C01"
-HOSPITALS = ("653999H01", "653999H02")
-OWN_SYSTEM_TOWNSHIPS = ("653999T01", "653999T02")
+HOSPITALS = (COUNTY_HOSPITAL, TCM_HOSPITAL)
+OWN_SYSTEM_TOWNSHIPS = (TOWNSHIP_A, TOWNSHIP_B)
 """Centres with a system of their own; all others and their rooms use the consortium's."""
-BUREAU, COMMISSION = "653999B01", "653999W01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +45,37 @@ class Organization:
     is_tcm: bool = False
 
 
-def _township(code: str, name: str, *rooms: tuple[str, str]) -> list[Organization]:
-    """A centre and its rooms, each as (number, name)."""
+def _township(code: str, name: str, first_room: int, *rooms: str) -> list[Organization]:
+    """A centre and its rooms by name, numbered from the first on."""
     centre = Organization(code, name, "township", CONSORTIUM, is_primary_care=True)
     return [
         centre,
-        *(Organization(f"653999V{n}", r, "village", code, is_primary_care=True) for n, r in rooms),
+        *(
+            Organization(room(number), room_name, "village", code, is_primary_care=True)
+            for number, room_name in enumerate(rooms, first_room)
+        ),
     ]
 
 
 _FIRST = (
     Organization(COUNTY, "云泉县", "county", None),
     Organization(CONSORTIUM, "云泉县紧密型医共体", "consortium", COUNTY),
-    Organization("653999H01", "云泉县人民医院", "hospital", CONSORTIUM),
-    Organization("653999H02", "云泉县中医医院", "hospital", CONSORTIUM, is_tcm=True),
-    *_township("653999T01", "阿克塔什镇卫生院", ("01", "红柳村卫生室"), ("02", "泉水村卫生室"),
-               ("03", "白杨村卫生室")),
-    *_township("653999T02", "塔勒德乡卫生院", ("04", "草湖村卫生室"), ("05", "石桥村卫生室"),
-               ("06", "麦田村卫生室")),
-    *_township("653999T03", "红山镇卫生院", ("07", "红山村卫生室"), ("08", "河湾村卫生室")),
-    Organization("653999M01", "云泉县妇幼保健计划生育服务中心", "professional", CONSORTIUM),
-    Organization("653999D01", "云泉县疾病预防控制中心", "professional", COUNTY),
-    Organization("653999E01", "云泉县紧急医疗救援中心", "professional", COUNTY),
-    Organization(BUREAU, "云泉县医疗保障局", "bureau", COUNTY),
-    Organization(COMMISSION, "云泉县卫生健康委员会", "bureau", COUNTY),
-    Organization("653999G01", "云泉县公安局", "bureau", COUNTY),
-    Organization("653999G02", "云泉县民政局", "bureau", COUNTY),
-    Organization("653999G03", "云泉县教育局", "bureau", COUNTY),
-    Organization("653999G04", "云泉县生态环境局", "bureau", COUNTY),
+    Organization(COUNTY_HOSPITAL, "云泉县人民医院", "hospital", CONSORTIUM),
+    Organization(TCM_HOSPITAL, "云泉县中医医院", "hospital", CONSORTIUM, is_tcm=True),
+    *_township(TOWNSHIP_A, "阿克塔什镇卫生院", 1, "红柳村卫生室", "泉水村卫生室",
+               "白杨村卫生室"),
+    *_township(TOWNSHIP_B, "塔勒德乡卫生院", 4, "草湖村卫生室", "石桥村卫生室",
+               "麦田村卫生室"),
+    *_township(TOWNSHIP_C, "红山镇卫生院", 7, "红山村卫生室", "河湾村卫生室"),
+    Organization(MCH_CENTRE, "云泉县妇幼保健计划生育服务中心", "professional", CONSORTIUM),
+    Organization(CDC, "云泉县疾病预防控制中心", "professional", COUNTY),
+    Organization(EMERGENCY_CENTRE, "云泉县紧急医疗救援中心", "professional", COUNTY),
+    Organization(INSURANCE_BUREAU, "云泉县医疗保障局", "bureau", COUNTY),
+    Organization(HEALTH_COMMISSION, "云泉县卫生健康委员会", "bureau", COUNTY),
+    Organization(PUBLIC_SECURITY, "云泉县公安局", "bureau", COUNTY),
+    Organization(CIVIL_AFFAIRS, "云泉县民政局", "bureau", COUNTY),
+    Organization(EDUCATION_BUREAU, "云泉县教育局", "bureau", COUNTY),
+    Organization(ENVIRONMENT_BUREAU, "云泉县生态环境局", "bureau", COUNTY),
 )  # fmt: skip
 _FURTHER_TOWNS = (
     "北泉镇",
@@ -67,8 +88,8 @@ _FURTHER_TOWNS = (
     "黑山乡",
     "月牙镇",
 )
-_ROOMS_EACH = 10
 _NUMERALS = "一二三四五六七八九十"
+_KNOWN_ROOMS, _ROOMS_EACH = 8, len(_NUMERALS)
 
 ORGANIZATIONS: list[Organization] = []
 BY_ID: dict[str, Organization] = {}
@@ -85,11 +106,9 @@ def settle(further_townships: int = 0) -> None:
         raise ValueError(f"at most {len(_FURTHER_TOWNS)} further townships")
     found = list(_FIRST)
     for order, town in enumerate(_FURTHER_TOWNS[:further_townships]):
-        first = 9 + order * _ROOMS_EACH
-        rooms = [
-            (f"{first + n:02d}", f"{town[:-1]}{_NUMERALS[n]}村卫生室") for n in range(_ROOMS_EACH)
-        ]
-        found += _township(f"653999T{order + 4:02d}", f"{town}卫生院", *rooms)
+        first = _KNOWN_ROOMS + 1 + order * _ROOMS_EACH
+        rooms = [f"{town[:-1]}{numeral}村卫生室" for numeral in _NUMERALS]
+        found += _township(township(order + 4), f"{town}卫生院", first, *rooms)
     ORGANIZATIONS[:] = found
     BY_ID.clear()
     BY_ID.update({o.organization_id: o for o in found})
@@ -154,15 +173,15 @@ _CORNERS: dict[str, tuple[float, float]] = {
     "q": (79.40, 40.11),
 }  # fmt: skip
 _RINGS = {
-    "653999H01": "fgji",  # the county town in the middle
-    "653999V01": "abfe",
-    "653999V02": "bcgf",
-    "653999V03": "cdhg",
-    "653999V04": "efilk",
-    "653999V05": "ijml",
-    "653999V06": "ghnmj",
-    "653999V07": "opcba",
-    "653999V08": "pqdc",
+    COUNTY_HOSPITAL: "fgji",  # the county town in the middle
+    room(1): "abfe",
+    room(2): "bcgf",
+    room(3): "cdhg",
+    room(4): "efilk",
+    room(5): "ijml",
+    room(6): "ghnmj",
+    room(7): "opcba",
+    room(8): "pqdc",
 }
 _CELL_HEIGHT, _CELLS_EACH_SIDE = 0.06, 5
 
@@ -172,7 +191,7 @@ def boundary_ring(organization_id: str) -> str | None:
     corners = _RINGS.get(organization_id)
     if corners is not None:
         return json.dumps([_CORNERS[c] for c in corners + corners[0]])
-    number = int(organization_id[7:]) - 9 if organization_id[6:7] == "V" else -1
+    number = int(organization_id[7:]) - _KNOWN_ROOMS - 1 if organization_id[6:7] == "V" else -1
     return None if number < 0 else json.dumps(_cell(number))
 
 
@@ -203,7 +222,7 @@ class Department:
 
 
 DEPARTMENTS: dict[str, tuple[Department, ...]] = {
-    "653999H01": (
+    COUNTY_HOSPITAL: (
         Department("0301", "内科"),
         Department("0302", "心血管内科"),
         Department("0401", "外科"),
@@ -212,18 +231,18 @@ DEPARTMENTS: dict[str, tuple[Department, ...]] = {
         Department("2001", "急诊医学科"),
         Department("5001", "中医科", is_tcm=True),
     ),
-    "653999H02": (
+    TCM_HOSPITAL: (
         Department("5001", "中医内科", is_tcm=True),
         Department("5002", "针灸推拿科", is_tcm=True),
         Department("5003", "骨伤科", is_tcm=True),
     ),
-    "653999M01": (Department("0502", "妇女保健科"), Department("0702", "儿童保健科")),
-    "653999D01": (
+    MCH_CENTRE: (Department("0502", "妇女保健科"), Department("0702", "儿童保健科")),
+    CDC: (
         Department("9001", "传染病防制科"),
         Department("9002", "免疫规划科"),
         Department("9003", "慢性病防制科"),
     ),
-    "653999E01": (Department("9101", "调度科"), Department("9102", "院前急救科")),
+    EMERGENCY_CENTRE: (Department("9101", "调度科"), Department("9102", "院前急救科")),
     "township": (Department("01", "全科医疗科"), Department("50", "中医科", is_tcm=True)),
     "village": (Department("01", "全科"), Department("50", "中医", is_tcm=True)),
 }
@@ -278,18 +297,18 @@ def make_beds(residents: int, months: list[Month]) -> dict[str, list[Bed]]:
             for n in range(count)
         ]
     if len(months) > 1:
-        first = beds["653999H01"]
+        first = beds[COUNTY_HOSPITAL]
         opened = months[1].first + timedelta(days=9)
         first.append(
             Bed(
                 f"{len(first) + 1:03d}",
-                "653999H01",
+                COUNTY_HOSPITAL,
                 first[0].ward,
                 opened,
                 None,
                 datetime.combine(opened, datetime.min.time()) + timedelta(hours=8),
             )
         )
-        if len(beds["653999H02"]) > 3:
-            beds["653999H02"][-1].closed = months[1].first + timedelta(days=20)
+        if len(beds[TCM_HOSPITAL]) > 3:
+            beds[TCM_HOSPITAL][-1].closed = months[1].first + timedelta(days=20)
     return beds

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from county.roles import with_ids
 from ingestion.yaml_file import read_yaml
 
 Rates = dict[str, Any]
@@ -13,8 +14,8 @@ _changes: Rates = {}
 @cache
 def parameters() -> Rates:
     """All rates of the county by section, with the changes of the profile in use."""
-    loaded: Rates = read_yaml(Path(__file__).with_name("parameters.yml"))
-    return changed(loaded, _changes)
+    loaded: Rates = with_ids(read_yaml(Path(__file__).with_name("parameters.yml")))
+    return changed(loaded, with_ids(_changes))
 
 
 def use_parameters(changes: Rates) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from county import names
+from county.roles import COUNTY
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK = "10X98765432"
@@ -64,13 +65,13 @@ class Person:
 
     @property
     def health_card(self) -> str:
-        return f"JK653999{self.number * 7919 % 99999989:08d}"
+        return f"JK{COUNTY}{self.number * 7919 % 99999989:08d}"
 
     @property
     def insurance_number(self) -> str | None:
         if self.insurance_type is None:
             return None
-        return f"YB653999{self.number * 6151 % 99999989:08d}"
+        return f"YB{COUNTY}{self.number * 6151 % 99999989:08d}"
 
     @property
     def house_number(self) -> str:

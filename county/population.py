@@ -17,6 +17,7 @@ from county.months import Month
 from county.organizations import Home, homes
 from county.parameters import parameters
 from county.people import Person, check_digit
+from county.roles import COUNTY
 
 
 class Population:
@@ -155,7 +156,7 @@ class Population:
         used = self._sequences.get((birth, sex), 0)
         self._sequences[birth, sex] = used + 1
         sequence = (used * 2 + (1 if sex == "1" else 2)) % 1000
-        first = f"{parameters()['division_code']}{birth:%Y%m%d}{sequence:03d}"
+        first = f"{COUNTY}{birth:%Y%m%d}{sequence:03d}"
         return first + check_digit(first)
 
     def _add(
@@ -183,7 +184,7 @@ class Population:
             marital="10",
             phone=phone,
             insurance_type=insurance_type,
-            insured_area="650199" if random.random() < rates["insured_elsewhere"] else "653999",
+            insured_area="650199" if random.random() < rates["insured_elsewhere"] else COUNTY,
         )
         self.people.append(person)
         return person

@@ -13,17 +13,11 @@ import polars as pl
 
 from county.illness import DIABETES, HYPERTENSION, Diagnosis, serious_illness
 from county.months import Month
-from county.organizations import (
-    BY_ID,
-    HOSPITALS,
-    Bed,
-    Department,
-    departments_of,
-    rate_of,
-)
+from county.organizations import BY_ID, HOSPITALS, Bed, Department, departments_of, rate_of
 from county.outpatient import Outpatient, need
 from county.parameters import parameters
 from county.people import Person
+from county.roles import COUNTY_HOSPITAL
 
 _WITH_STAFF = ("hospital", "township", "village", "professional")
 INPATIENT = "3"
@@ -285,7 +279,7 @@ class Services:
             diagnoses.append(DIABETES)
         departments = departments_of(code)
         department = random.choice(
-            [d for d in departments if code != "653999H01" or d.code not in ("2001", "5001")]
+            [d for d in departments if code != COUNTY_HOSPITAL or d.code not in ("2001", "5001")]
         )
         per_day = rate_of(rates["stay_fee_per_day_yuan"], code) or 0.0
         fee = round(100 * per_day * (days + 1) * random.lognormvariate(0, 0.25))

@@ -11,6 +11,7 @@ What several domains share stands where their folders meet.
 from pathlib import Path
 from typing import Any
 
+from county.roles import with_ids
 from ingestion.yaml_file import read_yaml
 
 _HERE = Path(__file__).parent
@@ -86,8 +87,8 @@ def folder_of(name: str) -> Path:
 
 
 def rates_of(name: str) -> dict[str, Any]:
-    """The content of a domain's `rates.yml`."""
-    loaded: dict[str, Any] = read_yaml(folder_of(name) / "rates.yml")
+    """What a domain's `rates.yml` says, organizations by id."""
+    loaded: dict[str, Any] = with_ids(read_yaml(folder_of(name) / "rates.yml"))
     return loaded
 
 

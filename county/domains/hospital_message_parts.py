@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from county.roles import COUNTY_HOSPITAL, TCM_HOSPITAL
 from county.systems.drugs import WESTERN
 from county.systems.hl7_batch import Break, Channel
 
@@ -39,7 +40,7 @@ CHANNELS: dict[str, Channel] = {
     channel.feed: channel
     for channel in (
         _channel(
-            "county_hospital__his__orders", "HIS", "653999H01", "utf-8", "RXE", 15, 2,
+            "county_hospital__his__orders", "HIS", COUNTY_HOSPITAL, "utf-8", "RXE", 15, 2,
             (
                 _NO_VISIT,
                 Break("impossible_date", "impossible_date", "ORC", 7, "^QD^INDEF^20260230101500"),
@@ -50,7 +51,7 @@ CHANNELS: dict[str, Channel] = {
             Break("unmapped_local_code", "", "ORC", 7, "^QD^PRN9^20260105101500^"),
         ),
         _channel(
-            "county_hospital__his__requests", "HIS", "653999H01", "utf-8", "OBR", 2, 2,
+            "county_hospital__his__requests", "HIS", COUNTY_HOSPITAL, "utf-8", "OBR", 2, 2,
             (
                 _NO_VISIT,
                 Break("impossible_date", "impossible_date", "OBR", 6, "20260230101500"),
@@ -58,10 +59,10 @@ CHANNELS: dict[str, Channel] = {
             ),
             Break("unmapped_local_code", "", "ORC", 5, "ZZ"),
         ),
-        _channel(CHARGES, "HIS", "653999H01", "utf-8", "FT1", 2, 3, _FT1, _NEW_TYPE),
-        _channel(TCM_CHARGES, "HIS", "653999H02", "gb18030", "FT1", 2, 3, _FT1, _NEW_TYPE),
+        _channel(CHARGES, "HIS", COUNTY_HOSPITAL, "utf-8", "FT1", 2, 3, _FT1, _NEW_TYPE),
+        _channel(TCM_CHARGES, "HIS", TCM_HOSPITAL, "gb18030", "FT1", 2, 3, _FT1, _NEW_TYPE),
         _channel(
-            "county_hospital__his__schedule", "HIS", "653999H01", "utf-8", "SCH", 1, 2,
+            "county_hospital__his__schedule", "HIS", COUNTY_HOSPITAL, "utf-8", "SCH", 1, 2,
             (
                 Break("impossible_date", "impossible_date", "SCH", 11, "^^30^20260230093000"),
                 Break("missing_required", "missing_required", "SCH", 11, ""),
@@ -70,7 +71,7 @@ CHANNELS: dict[str, Channel] = {
             Break("unmapped_local_code", "", "SCH", 22, "KIOSK9"),
         ),
         _channel(
-            "county_hospital__emr__messages", "EMR", "653999H01", "utf-8", "TXA", 12, 2,
+            "county_hospital__emr__messages", "EMR", COUNTY_HOSPITAL, "utf-8", "TXA", 12, 2,
             (
                 Break("impossible_date", "impossible_date", "TXA", 6, "20260230101500"),
                 Break("missing_segment", "missing_required", "TXA", 12, ""),

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 
 from county.domains.draws import lot
-from county.organizations import CONSORTIUM
+from county.roles import CONSORTIUM, COUNTY_HOSPITAL
 from county.scene import Export, Planted, Scene
 
-LEAD = "653999H01"
+LEAD = COUNTY_HOSPITAL
 """The lead hospital, whose HRP keeps its own staff, books and stores."""
 
 # Monthly pay in fen by staff category and by title of physicians, all assumed.

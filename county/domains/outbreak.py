@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from county.domains.schools import pupils
+from county.roles import COUNTY, with_ids
 from county.scene import Planted, Scene
 from ingestion.yaml_file import read_yaml
 
@@ -21,7 +22,7 @@ from ingestion.yaml_file import read_yaml
 @cache
 def rates() -> dict[str, Any]:
     """What is assumed about the outbreak, from `outbreak.yml`."""
-    loaded: dict[str, Any] = read_yaml(Path(__file__).with_suffix(".yml"))
+    loaded: dict[str, Any] = with_ids(read_yaml(Path(__file__).with_suffix(".yml")))
     return loaded
 
 
@@ -67,7 +68,7 @@ def outbreak(scene: Scene) -> Outbreak | None:
     onset = pl.Series("onset_date", [first + timedelta(days=int(n)) for n in offsets])
     cases = school[chosen].with_columns(onset).sort("onset_date", "person")
     return Outbreak(
-        f"TF653999{month.compact}001",
+        f"TF{COUNTY}{month.compact}001",
         str(school["school_id"][0]),
         str(school["school_name"][0]),
         str(school["township"][0]),

@@ -10,6 +10,7 @@ import polars as pl
 
 from county.domains.draws import lot
 from county.months import Month
+from county.roles import COUNTY
 from county.scene import Scene
 
 KINDS = ("kindergarten", "primary", "middle", "high")
@@ -47,7 +48,7 @@ def pupils(scene: Scene, seed: int) -> pl.DataFrame:
     children = children.with_columns(kind.alias("school_kind"))
     own = pl.col("school_kind") == "primary"
     home = pl.when(own).then("organization_id").otherwise("township")
-    home = pl.when(pl.col("school_kind") == "high").then(pl.lit("653999")).otherwise(home)
+    home = pl.when(pl.col("school_kind") == "high").then(pl.lit(COUNTY)).otherwise(home)
     names = scene.organizations.select(
         pl.col("organization_id").alias("home"),
         pl.col("name").str.replace(r"(卫生室|卫生院)$", "").alias("place"),

@@ -15,7 +15,7 @@ _DIRECTION = {
     "opening": "in", "purchase": "in", "transfer_in": "in", "return": "in", "gain": "in",
     "issue": "out", "transfer_out": "out", "supplier_return": "out", "loss": "out", "scrap": "out",
 }  # fmt: skip
-_MOVE = {
+_MOVE: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(_KEY, pl.String), "move_kind_code": pl.String, "direction_code": pl.String,
     "moved_at": pl.Datetime("us"), "quantity": pl.Int64, "other_organization_id": pl.String,
     "department_name": pl.String, "source_id": pl.String,

@@ -13,11 +13,13 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from county.identities import Identities, Identity
 from county.laboratory import Examination
+from county.organizations import BY_ID
 from county.outbox import Outbox
+from county.roles import COUNTY, COUNTY_HOSPITAL
 
 IMAGES, REPORTS = "county_hospital__pacs__images", "county_hospital__pacs__reports"
 _FOLDERS = {IMAGES: "county_hospital_dicom", REPORTS: "county_hospital_dicom_reports"}
-UID_ROOT = "2.25.653999"
+UID_ROOT = f"2.25.{COUNTY}"
 _SOP_CLASS = {
     "CT": "1.2.840.10008.5.1.4.1.1.2",
     "DX": "1.2.840.10008.5.1.4.1.1.1.1",
@@ -88,7 +90,7 @@ def _head(found: Dataset, examination: Examination, identity: Identity) -> None:
     found.StudyDate = f"{examination.examined:%Y%m%d}"
     found.StudyTime = f"{examination.examined:%H%M%S}"
     found.AccessionNumber = examination.report_id
-    found.InstitutionName = "云泉县人民医院"
+    found.InstitutionName = BY_ID[COUNTY_HOSPITAL].name
     found.PatientName = identity.name
     found.PatientID = identity.local_id
     found.PatientBirthDate = f"{identity.birth:%Y%m%d}"

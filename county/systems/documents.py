@@ -8,6 +8,7 @@ from county.illness import FollowUp
 from county.laboratory import Diagnostics
 from county.outbox import Outbox
 from county.parameters import parameters
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Planted
 from county.services import CareMonth, Encounter, Staff
 from county.systems import cda
@@ -42,10 +43,10 @@ class DocumentWriter:
         """Front page and summary of each stay; records and reports of a sample of visits."""
         rates = parameters()["services"]
         for stay in care.discharged:
-            if stay.organization_id == "653999H01":
+            if stay.organization_id == COUNTY_HOSPITAL:
                 self._stay(stay)
         for visit in care.visits:
-            if visit.organization_id != "653999H01" or visit.cancelled:
+            if visit.organization_id != COUNTY_HOSPITAL or visit.cancelled:
                 continue
             doctor = visit.staff.person.name
             number = visit.encounter_id

@@ -16,12 +16,13 @@ from county.laboratory import Examination
 from county.organizations import ORGANIZATIONS, Bed, boundary_ring, township_of, uses_cloud
 from county.parameters import parameters
 from county.people import Person
+from county.roles import COUNTY_HOSPITAL, TCM_HOSPITAL, TOWNSHIP_A, TOWNSHIP_B
 from county.scene import Export, Planted, Scene
 from county.systems.drugs import CHINESE, WESTERN, prescribed
 
 _OWN_FEED = {
-    "653999T01": "township_a__his__visits",
-    "653999T02": "township_b__his__visits",
+    TOWNSHIP_A: "township_a__his__visits",
+    TOWNSHIP_B: "township_b__his__visits",
 }
 _CLOUD = "consortium__primary_cloud__"
 _TIME, _DAY = pl.Datetime("us"), pl.Date()
@@ -95,7 +96,7 @@ class Exports:
     @staticmethod
     def front_pages(scene: Scene) -> Export:
         rows = scene.stays.filter(
-            pl.col("organization_id") == "653999H02", pl.col("end").is_not_null()
+            pl.col("organization_id") == TCM_HOSPITAL, pl.col("end").is_not_null()
         ).sort("end", "encounter_id")
         days = pl.col("end").dt.date() - pl.col("start").dt.date()
         return Export(
@@ -114,7 +115,7 @@ class Exports:
         cloud = [o.organization_id for o in ORGANIZATIONS if o.is_primary_care]
         cloud = [code for code in cloud if uses_cloud(code)]
         places = (
-            ("tcm_hospital__his__prescriptions", ["653999H02"], CHINESE + WESTERN[:4],
+            ("tcm_hospital__his__prescriptions", [TCM_HOSPITAL], CHINESE + WESTERN[:4],
              rates["prescription_lines"]),
             (f"{_CLOUD}prescriptions", cloud, WESTERN + CHINESE[:3],
              rates["cloud_prescription_lines"]),
@@ -269,7 +270,7 @@ class Exports:
                 "mother": [mother.number for _, mother, _ in born],
                 "certificate_id": [f"CS{child.number:09d}" for child, _, _ in born],
                 "organization_id": [
-                    random.choice(("653999H01", "653999H01", "653999H02")) for _ in born
+                    random.choice((COUNTY_HOSPITAL, COUNTY_HOSPITAL, TCM_HOSPITAL)) for _ in born
                 ],
                 "moment": [moment for _, _, moment in born],
                 "weeks": [random.choice((37, 38, 39, 39, 40, 40, 41)) for _ in born],

@@ -15,14 +15,18 @@ from county.organizations import HOSPITALS
 from county.outbox import Outbox
 from county.parameters import parameters
 from county.people import Person
+from county.roles import CONSORTIUM, COUNTY_HOSPITAL, TCM_HOSPITAL
 from county.services import CareMonth, Encounter
 from county.systems.rows import money
 
 FEEDS = {
-    "653999H01": ("county_hospital__his__adt", "county_hospital__lis__results"),
-    "653999H02": ("tcm_hospital__his__adt", "tcm_hospital__lis__results"),
+    COUNTY_HOSPITAL: ("county_hospital__his__adt", "county_hospital__lis__results"),
+    TCM_HOSPITAL: ("tcm_hospital__his__adt", "tcm_hospital__lis__results"),
 }
-_CHARSET = {"653999H01": ("UNICODE UTF-8", "utf-8"), "653999H02": ("GB 18030-2000", "gb18030")}
+_CHARSET = {
+    COUNTY_HOSPITAL: ("UNICODE UTF-8", "utf-8"),
+    TCM_HOSPITAL: ("GB 18030-2000", "gb18030"),
+}
 _CLASS = {"1": "O", "2": "E", "3": "I"}
 _SEX = {"1": "M", "2": "F"}
 _MARKS = str.maketrans("", "", "-:T")
@@ -96,7 +100,7 @@ class Hl7Writer:
         self._control += 1
         system = "HIS" if kind.startswith("ADT") else "LIS"
         return [
-            "MSH", "^~\\&", system, code, "PLATFORM", "653999C01", stamp(moment), "", kind,
+            "MSH", "^~\\&", system, code, "PLATFORM", CONSORTIUM, stamp(moment), "", kind,
             f"{code[6:]}{self._control:09d}", "P", "2.4", "", "", "", "", "CHN", _CHARSET[code][0],
         ]  # fmt: skip
 

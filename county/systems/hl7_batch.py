@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from county.roles import CONSORTIUM
 from county.systems.message_files import MessageFiles, Spoiled, WholeFile
 
 CHARSETS = {"utf-8": "UNICODE UTF-8", "gb18030": "GB 18030-2000"}
@@ -79,7 +80,7 @@ def segment(name: str, fields: dict[int, pl.Expr | str]) -> pl.Expr:
 def header(channel: Channel, kind: pl.Expr | str, number: str = "control") -> pl.Expr:
     """MSH of version 2.4; needs the columns `moment` and `number`."""
     kinds = pl.lit(kind) if isinstance(kind, str) else kind
-    first = f"MSH|^~\\&|{channel.system}|{channel.sender}|PLATFORM|653999C01|"
+    first = f"MSH|^~\\&|{channel.system}|{channel.sender}|PLATFORM|{CONSORTIUM}|"
     last = f"|P|2.4|||||CHN|{CHARSETS[channel.encoding]}"
     return pl.concat_str(
         pl.lit(first), stamp("moment"), pl.lit("||"), kinds, pl.lit("|"), text(number),

@@ -13,9 +13,10 @@ import polars as pl
 from county.domains.draws import chance, codes, doctors, drawn, hours_later, serial
 from county.domains.outbreak import planted_rows
 from county.domains.picks import in_service
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Planted, Scene
 
-CENTRE = "653999H01"
+CENTRE = COUNTY_HOSPITAL
 SERVICES = ("laboratory", "imaging", "ecg", "pathology")
 _FEWEST, _MOST = 3, 12
 _DEPARTMENTS = {

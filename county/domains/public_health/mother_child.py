@@ -9,10 +9,14 @@ import numpy as np
 import polars as pl
 
 from county.domains.draws import Numbers, lot
+from county.roles import MCH_CENTRE, TOWNSHIP_A, TOWNSHIP_B
 from county.scene import Scene
 
-CENTRE = "653999M01"
-_OWN_SYSTEMS = {"653999T01": "township_a__public_health", "653999T02": "township_b__public_health"}
+CENTRE = MCH_CENTRE
+_OWN_SYSTEMS = {
+    TOWNSHIP_A: "township_a__public_health",
+    TOWNSHIP_B: "township_b__public_health",
+}
 _CLOUD = "mch_centre__maternal_cloud"
 
 

@@ -82,7 +82,11 @@ class Assets:
         idle, repair = self._rates["idle"], self._rates["repair"]
         suppliers = self._rates["suppliers"]
         return cards.with_columns(
-            pl.date(2013 + (draw * 12).cast(pl.Int32), 1 + (state * 12).cast(pl.Int32), 16)
+            pl.date(
+                pl.lit(2013 + (draw * 12).cast(pl.Int32)),
+                pl.lit(1 + (state * 12).cast(pl.Int32)),
+                16,
+            )
             .alias("acquired_date"),
             pl.when(state < idle).then(pl.lit("idle"))
             .when(state < idle + repair).then(pl.lit("repair"))

@@ -88,7 +88,7 @@ class Domain:
         employment = personal(staff, "employment", seed, rates["employment"])
         return self._until(
             staff.with_columns(
-                pl.date(year, 7, 1).alias("appointed_date"),
+                pl.date(pl.lit(year), 7, 1).alias("appointed_date"),
                 title.alias("title_level_code"),
                 education.alias("education_code"),
                 pl.when(category == "60").then(pl.lit("5")).otherwise(pl.lit(employment))

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from county.domains.draws import before, chance, drawn
+from county.roles import COUNTY
 from county.scene import Document, Export, Scene
 
 _LICENSED = ("hospital", "township", "village", "professional")
@@ -87,7 +88,7 @@ class Domain:
         nurse = pl.col("category") == "21"
         return rows.select(
             "person", "organization_id", "staff_id", "category",
-            (pl.lit("110653999") + number).alias("licence_number"),
+            (pl.lit(f"110{COUNTY}") + number).alias("licence_number"),
             (pl.lit("ZG") + number).alias("certificate_number"),
             pl.col("category").replace_strict(kinds, return_dtype=pl.String)
             .alias("practitioner_kind_code"),

@@ -16,6 +16,7 @@ from county.domains.draws import codes, days, moments, serial
 from county.domains.members import LEAD, by_system, members
 from county.domains.stock_book import StockBook, at, moves
 from county.domains.suppliers import SUPPLIERS, contract_of, settlements
+from county.roles import TCM_HOSPITAL
 from county.scene import Export, Planted, Scene
 
 REGISTER = "consortium__materials__suppliers"
@@ -70,7 +71,7 @@ class Domain:
             (pl.col("quantity") * pl.col("unit_price_fen")).alias("amount_fen"),
         )
         yield from by_system(MOVES, moved, "move_id")
-        gap_at = ["653999H02"] if month.index % 2 else [LEAD]
+        gap_at = [TCM_HOSPITAL] if month.index % 2 else [LEAD]
         counts = self._named(self._book.count(random, month.last, gap_at))
         counts = counts.with_columns(serial("PD", month, len(counts)).alias("count_id"))
         gaps = [Planted("count_gap", key) for key in counts.filter("is_gap")["count_id"]]

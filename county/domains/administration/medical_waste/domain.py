@@ -15,9 +15,9 @@ from county.domains.draws import doctors, drawn, minutes_later, serial
 from county.domains.outbreak import planted_rows
 from county.domains.waiting import Waiting
 from county.organizations import departments_of
+from county.roles import COUNTY, COUNTY_HOSPITAL
 from county.scene import Export, Scene
 
-COUNTY_HOSPITAL = "653999H01"
 POINTS = "consortium__medical_waste__points"
 WORKERS = "consortium__medical_waste__workers"
 BAGS = "{}__medical_waste__bags"
@@ -246,7 +246,7 @@ class Domain:
         self, moved: pl.DataFrame, workers: pl.DataFrame, random: np.random.Generator
     ) -> pl.DataFrame:
         """Three rows per container, the last one missing where it never left."""
-        store = pl.lit("653999") + pl.col("storage_point_id").str.slice(0, 3)
+        store = pl.lit(COUNTY) + pl.col("storage_point_id").str.slice(0, 3)
         steps = (
             ("handed_over", "handed_at", pl.col("organization_id"), "point_id", "collector"),
             ("stored", "stored_at", store, "storage_point_id", "keeper"),

@@ -17,7 +17,7 @@ from county.domains.members import LEAD, members, workforce
 from county.domains.picks import picked
 from county.domains.suppliers import SUPPLIERS, contract_of
 from county.domains.waiting import Waiting
-from county.organizations import CONSORTIUM
+from county.roles import CONSORTIUM
 from county.scene import Export, Planted, Scene
 
 FLOWS = "consortium__oa__flow_steps"

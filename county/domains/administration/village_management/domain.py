@@ -14,11 +14,12 @@ import polars as pl
 
 from county.domains.draws import chance, days, lot, serial, some_days
 from county.domains.picks import in_service, picked
+from county.roles import TOWNSHIP_A
 from county.scene import Export, Planted, Scene
 from county.systems.drugs import CHINESE, WESTERN
 
 _SYSTEMS = {"township_a": "township_a__village_management__{}", "": "consortium__village_cloud__{}"}
-_OWN_SYSTEM = "653999T01"
+_OWN_SYSTEM = TOWNSHIP_A
 _DRUGS = pl.DataFrame([asdict(drug) for drug in (*WESTERN, *CHINESE)])
 
 

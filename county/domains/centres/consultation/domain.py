@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from county.domains.centres.consultation.experts import COUNTY_HOSPITAL, Experts
+from county.domains.centres.consultation.experts import Experts
 from county.domains.draws import chance, codes, drawn, hours_later, minutes_later, serial
 from county.domains.outbreak import planted_rows
 from county.domains.picks import of_level, picked, team
 from county.domains.waiting import Waiting
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Export, Scene
 
 CONSULTATIONS = "county_hospital__consultation__consultations"

@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 
 from county.domains.picks import picked, team
+from county.organizations import BY_ID
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Scene
 
-COUNTY_HOSPITAL, COUNTY_HOSPITAL_NAME = "653999H01", "云泉县人民医院"
 _EXPERT_LEVEL = {
     "township_county": "county", "county_prefecture": "prefecture", "county_province": "province",
 }  # fmt: skip
@@ -34,7 +35,7 @@ class Experts:
             own = own.sort(pl.col("title").fill_null("4"), "staff_id")
             own = own.head(self._rates["county_experts"]).select(
                 (pl.lit("ZJ") + pl.col("staff_id")).alias("expert_id"),
-                "organization_id", pl.lit(COUNTY_HOSPITAL_NAME).alias("organization_name"),
+                "organization_id", pl.lit(BY_ID[COUNTY_HOSPITAL].name).alias("organization_name"),
                 "staff_id", pl.col("department_name").alias("specialty_name"),
                 pl.col("title").fill_null("4").alias("title_code"),
                 pl.lit("county").alias("level_code"),

@@ -11,13 +11,18 @@ import numpy as np
 import polars as pl
 
 from county.domains.draws import drawn, normal
+from county.roles import COUNTY_HOSPITAL, TOWNSHIP_A, TOWNSHIP_B
 from county.scene import Document, Scene
 from county.systems.ecg_batch import ROWS, AnnotatedFiles, WaveformFiles, aecg, waveform
 from county.systems.message_files import MessageFiles
 
 TRACES, WAVEFORMS = "county_hospital__ecg__traces", "township_b__ecg__waveforms"
-_SITES = {TRACES: ("653999H01", "653999T01"), WAVEFORMS: ("653999T02",)}
-_DEVICE = {"653999H01": "YQ-ECG12", "653999T01": "YQ-ECG6", "653999T02": "YQ-ECG8D"}
+_SITES = {TRACES: (COUNTY_HOSPITAL, TOWNSHIP_A), WAVEFORMS: (TOWNSHIP_B,)}
+_DEVICE = {
+    COUNTY_HOSPITAL: "YQ-ECG12",
+    TOWNSHIP_A: "YQ-ECG6",
+    TOWNSHIP_B: "YQ-ECG8D",
+}
 _MONTH_STEP, _FEED_STEP = 10_000_000, 5_000_000
 _LIMITS = {
     "heart_rate": (38, 180), "pr": (90, 320), "qrs": (70, 170), "qtc": (340, 520),

@@ -10,10 +10,11 @@ import polars as pl
 
 from county.domains.centres.emergency.missions import place_of
 from county.domains.draws import Numbers, normal
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Export, Planted
 
 POSITIONS = "emergency_centre__ambulance__positions"
-_STATION = "653999H01"
+_STATION = COUNTY_HOSPITAL
 _MOST_READINGS = 12
 
 

@@ -16,9 +16,9 @@ from county.domains.centres.emergency.missions import CENTRE, called, missions
 from county.domains.draws import chance, codes, drawn, hours_later, serial
 from county.domains.outbreak import planted_rows
 from county.domains.picks import hospitals, in_service, picked
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Export, Planted, Scene
 
-COUNTY_HOSPITAL = "653999H01"
 _PATHWAYS = ("chest_pain", "stroke", "trauma")
 _CARE = (
     "encounter_id", "organization_id", "person", "start", "diagnosis_code", "diagnosis_name",

@@ -16,10 +16,11 @@ import polars as pl
 from county.domains.draws import codes, days, drawn, minutes_later, moments, serial, settled
 from county.domains.picks import in_service, picked
 from county.organizations import boundary_ring
+from county.roles import COUNTY_HOSPITAL, EMERGENCY_CENTRE
 from county.scene import Scene
 
-CENTRE = "653999E01"
-_TOWN = "653999H01"
+CENTRE = EMERGENCY_CENTRE
+_TOWN = COUNTY_HOSPITAL
 _ON_SCENE = ("treated", "refused", "dead", "empty")
 _KM_PER_DEGREE = 111.2
 

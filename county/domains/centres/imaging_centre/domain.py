@@ -25,6 +25,7 @@ from county.domains.centres.parts import (
 from county.domains.draws import chance, codes, doctors, drawn, serial
 from county.domains.outbreak import planted_rows
 from county.domains.waiting import Waiting
+from county.roles import TOWNSHIP_B
 from county.scene import Export, Scene
 
 REQUESTS = "county_hospital__imaging_centre__requests"
@@ -35,7 +36,7 @@ SCORES = "county_hospital__imaging_centre__quality_scores"
 ROSTER = "county_hospital__imaging_centre__duty_roster"
 TEMPLATES = "county_hospital__imaging_centre__report_templates"
 OWN_REPORTS = "township_b__pacs__reports"
-_REPORTING_CENTRE = "653999T02"
+_REPORTING_CENTRE = TOWNSHIP_B
 _NORMAL = {
     "胸部": "心肺膈未见明显异常。",
     "腰椎": "腰椎骨质未见明显异常。",

@@ -17,6 +17,7 @@ from county.domains.outbreak import planted_rows
 from county.domains.picks import in_service, picked
 from county.laboratory import PANELS
 from county.months import Month
+from county.roles import COUNTY_HOSPITAL, TCM_HOSPITAL, TOWNSHIP_A, TOWNSHIP_B
 from county.scene import Export, Scene
 
 CENTRE_CONTROLS = "county_hospital__lis__quality_control"
@@ -33,13 +34,17 @@ _BENCHES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     TOWN_CONTROLS: {"XQ-T01": ("6690-2", "718-7", "777-3")},
 }
-_PLACES = {CENTRE_CONTROLS: "653999H01", TOWN_CONTROLS: "653999T01"}
+_PLACES = {CENTRE_CONTROLS: COUNTY_HOSPITAL, TOWN_CONTROLS: TOWNSHIP_A}
 _PREFIX = {CENTRE_CONTROLS: "ZK", TOWN_CONTROLS: "TAZK"}
 _ACTIONS = (
     "更换质控品后重测在控", "重新校准后重测在控", "更换试剂后重测在控", "维护仪器后重测在控",
 )  # fmt: skip
-_CHEMISTRY = ("生化全套", "常规化学室间质评", ("653999H01", "653999H02"))
-_BLOOD_COUNT = ("血常规", "全血细胞计数室间质评", ("653999H01", "653999T01", "653999T02"))
+_CHEMISTRY = ("生化全套", "常规化学室间质评", (COUNTY_HOSPITAL, TCM_HOSPITAL))
+_BLOOD_COUNT = (
+    "血常规",
+    "全血细胞计数室间质评",
+    (COUNTY_HOSPITAL, TOWNSHIP_A, TOWNSHIP_B),
+)
 _ORGANIZER = "自治区临床检验中心（虚构）"
 _SAMPLES, _PASS_PERCENT = 5, 80
 

@@ -25,14 +25,15 @@ from county.domains.draws import chance, codes, doctors, drawn, hours_later, ser
 from county.domains.hospital_message_parts import LABORATORY
 from county.domains.outbreak import planted_rows
 from county.domains.waiting import Waiting
+from county.roles import TOWNSHIP_A, TOWNSHIP_B
 from county.scene import Export, Scene
 
 REQUESTS, SPECIMENS = "county_hospital__lis__requests", "county_hospital__lis__specimens"
 RESULTS, ALARMS = "county_hospital__lis__shared_results", "county_hospital__lis__critical_values"
 TRIPS, COLD_CHAIN = "county_hospital__logistics__trips", "county_hospital__logistics__cold_chain"
 OWN_SPECIMENS, OWN_RESULTS = "township_b__lis__specimens", "township_b__lis__results"
-_OWN_LABORATORIES = ("653999T01", "653999T02")
-_REPORTING_LABORATORY = "653999T02"
+_OWN_LABORATORIES = (TOWNSHIP_A, TOWNSHIP_B)
+_REPORTING_LABORATORY = TOWNSHIP_B
 
 
 class Domain:

@@ -11,12 +11,13 @@ import polars as pl
 
 from county.domains.centres.parts import CENTRE, crew, some_minutes_later
 from county.domains.draws import chance, codes, hours_later, moments
+from county.roles import COUNTY
 from county.scene import Scene
 
 _GRANTED = date(2024, 1, 1)
 _LEVELS = ("draft", "sign", "review")
 _MARKERS = ("Ki-67", "CK", "P53")
-_UID_ROOT = "2.25.653999.7"
+_UID_ROOT = f"2.25.{COUNTY}.7"
 
 
 def privileges(scene: Scene) -> pl.DataFrame:

@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 
 from county.domains.centres.sterile_supply.cycles import batched, runs
-from county.domains.centres.sterile_supply.loaner_sets import COUNTY_HOSPITAL, loaners
+from county.domains.centres.sterile_supply.loaner_sets import loaners
 from county.domains.draws import chance, codes, drawn, hours_later, minutes_later, serial
 from county.domains.outbreak import planted_rows
 from county.domains.picks import in_service, of_level, picked
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Export, Scene
 
 REQUESTS = "county_hospital__cssd__requests"

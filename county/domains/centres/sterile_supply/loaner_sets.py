@@ -10,9 +10,9 @@ import polars as pl
 
 from county.domains.draws import chance, drawn, hours_later, serial
 from county.domains.picks import picked
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Export, Planted, Scene
 
-COUNTY_HOSPITAL = "653999H01"
 LOANERS = "county_hospital__spd__loaners"
 
 

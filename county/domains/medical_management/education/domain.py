@@ -23,6 +23,7 @@ from county.domains.draws import (
     serial,
 )
 from county.domains.picks import hospitals, in_service, of_level, picked
+from county.roles import TCM_HOSPITAL
 from county.scene import Export, Scene
 
 COURSES = "consortium__education__courses"
@@ -34,7 +35,7 @@ ASSESSMENTS = "consortium__tcm_techniques__assessments"
 _CLINICAL = ["11", "21", "60"]
 _LIVE, _APPROVED = "2", "2"
 _SKILL = "3"
-_TEACHER = "653999H02"
+_TEACHER = TCM_HOSPITAL
 
 
 class Domain:

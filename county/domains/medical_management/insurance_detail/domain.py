@@ -16,6 +16,7 @@ from county.domains.medical_management.insurance_detail.stays import drg_cases, 
 from county.domains.medical_management.pharmacy.domain import drug_frame
 from county.domains.picks import discharged, hospitals, of_level, picked
 from county.insurance import BEYOND
+from county.roles import COUNTY
 from county.scene import Export, Scene
 
 FEE_ITEMS = "insurance_bureau__settlement__fee_items"
@@ -25,7 +26,9 @@ DUAL = "insurance_bureau__benefits__dual_channel"
 TRANSFERS = "insurance_bureau__benefits__transfers"
 DRG = "insurance_bureau__drg__cases"
 _RETAIL_CLASS = "41"
-_PHARMACIES = (("P65399900101", "云泉惠民大药房（虚构）"), ("P65399900102", "云泉康泰药店（虚构）"))
+_PHARMACIES = (
+    (f"P{COUNTY}00101", "云泉惠民大药房（虚构）"), (f"P{COUNTY}00102", "云泉康泰药店（虚构）"),
+)  # fmt: skip
 _DISEASES = {"hypertension": "M03900", "diabetes": "M01600"}
 # Negotiated drugs of the dual channel with a diagnosis each; codes are invented.
 _NEGOTIATED = (

@@ -17,16 +17,17 @@ from county.domains.medical_management.pharmacy.drug_supply import DrugSupply
 from county.domains.medical_management.pharmacy.review import reviews
 from county.domains.medical_management.pharmacy.supply import Shortages, purchases
 from county.domains.waiting import Waiting
+from county.roles import COUNTY_HOSPITAL, TOWNSHIP_A, TOWNSHIP_B
 from county.scene import Export, Scene
 from county.systems.drugs import CHINESE, WESTERN
 
 _CLOUD = "consortium__primary_cloud__dispensing"
 _ROOMS = "village_rooms__his__dispensing"
-_ROOM_TOWNS = ["653999T01", "653999T02"]
+_ROOM_TOWNS = [TOWNSHIP_A, TOWNSHIP_B]
 _OWN_SYSTEM = {
-    "county_hospital__his__dispensing": "653999H01",
-    "township_a__his__dispensing": "653999T01",
-    "township_b__his__dispensing": "653999T02",
+    "county_hospital__his__dispensing": COUNTY_HOSPITAL,
+    "township_a__his__dispensing": TOWNSHIP_A,
+    "township_b__his__dispensing": TOWNSHIP_B,
 }
 _STEP = 5  # has no common divisor with the number of drugs, so the lines of one row differ
 

@@ -14,6 +14,7 @@ import polars as pl
 from county.domains.draws import chance, codes, drawn, hours_later, serial
 from county.domains.hospital_message_parts import EXAMINATIONS, LABORATORY
 from county.domains.picks import of_level, picked
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Export, Planted, Scene
 
 ITEMS = "health_commission__quality_control__recognition_items"
@@ -142,7 +143,7 @@ class Domain:
         limit = pl.col("prompted_at") - pl.duration(days="window_days")
         inside = came.is_between(limit, pl.col("prompted_at"))
         return found.with_columns(
-            pl.coalesce("earlier_organization_id", "home", pl.lit("653999H01")).alias(
+            pl.coalesce("earlier_organization_id", "home", pl.lit(COUNTY_HOSPITAL)).alias(
                 "earlier_organization_id"
             ),
             ("BG" + pl.col("earlier_encounter_id")).alias("earlier_report_id"),

@@ -14,6 +14,7 @@ import polars as pl
 from county.domains.draws import days, moments
 from county.domains.performance.assessments.evidence import photographs, submitted
 from county.domains.picks import in_service, picked
+from county.roles import HEALTH_COMMISSION
 from county.scene import Export, Planted, Scene
 
 PLAN = "consortium__performance__plan_items"
@@ -148,7 +149,7 @@ class Domain:
             pl.Series(failed).cast(pl.String), pl.lit("份不符"),
         )  # fmt: skip
         checks = checks.with_columns(
-            pl.lit("653999W01").alias("assessing_organization_id"),
+            pl.lit(HEALTH_COMMISSION).alias("assessing_organization_id"),
             pl.lit(_SITE).alias("assessment_kind_code"),
             pl.lit("year").alias("period_kind_code"),
             pl.lit(date(month.year, 1, 1)).alias("period_start_date"),

@@ -13,13 +13,14 @@ import polars as pl
 
 from county.domains.draws import chance, codes, days, drawn, hours_later, moments, serial
 from county.domains.picks import in_service, of_level, picked
+from county.roles import COUNTY, COUNTY_HOSPITAL
 from county.scene import Export, Planted, Scene
 
 MASTER = "county_hospital__configuration__master_data"
 PRICES = "county_hospital__configuration__prices"
 MESSAGES = "county_hospital__configuration__messages"
 LOGS = "county_hospital__configuration__operations"
-_LEAD = "653999H01"
+_LEAD = COUNTY_HOSPITAL
 _LEVELS = ["hospital", "township", "village"]
 _ENTRY = {
     "register_code": pl.String, "entry_id": pl.String, "entry_name": pl.String,
@@ -110,7 +111,7 @@ class Domain:
             _entries(
                 areas, "area", (pl.lit("QH") + code),
                 pl.col("name").str.replace("中心卫生院|卫生院", ""),
-                pl.when(pl.col("level") == "township").then(pl.lit("QH653999")), None,
+                pl.when(pl.col("level") == "township").then(pl.lit(f"QH{COUNTY}")), None,
             ),
             _entries(institutions, "institution", code, pl.col("name"), pl.col("parent"), code),
         ])  # fmt: skip

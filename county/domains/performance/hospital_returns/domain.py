@@ -12,11 +12,12 @@ import numpy as np
 import polars as pl
 
 from county.domains.picks import discharged, in_service
+from county.roles import COUNTY_HOSPITAL, TCM_HOSPITAL
 from county.scene import Export, Planted, Scene
 
 FEEDS = {
-    "653999H01": "county_hospital__performance__returns",
-    "653999H02": "tcm_hospital__performance__returns",
+    COUNTY_HOSPITAL: "county_hospital__performance__returns",
+    TCM_HOSPITAL: "tcm_hospital__performance__returns",
 }
 _ECONOMY = ("医绩经-1", "公立医院经济运行月报")
 _STAFF = ("医绩人-1", "公立医院人力资源月报")

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from county.domains.draws import days, serial
+from county.roles import HEALTH_COMMISSION
 from county.scene import Export, Planted, Scene
 
 FEED = "health_commission__finance__public_health_funds"
@@ -92,7 +93,7 @@ class Domain:
             "service_code",
             "fund_level_code",
             pl.lit(kind).alias("movement_kind_code"),
-            pl.lit("653999W01").alias("paying_organization_id"),
+            pl.lit(HEALTH_COMMISSION).alias("paying_organization_id"),
             amount.round(0).cast(pl.Int64).alias("amount_fen"),
         )
 

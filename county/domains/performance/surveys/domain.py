@@ -13,16 +13,17 @@ import polars as pl
 
 from county.domains.draws import chance, codes, days, drawn, hours_later, moments, serial, settled
 from county.domains.picks import discharged, in_service, of_level
+from county.roles import COUNTY_HOSPITAL, TCM_HOSPITAL
 from county.scene import Export, Planted, Scene
 
 FEEDS = {
-    "653999H01": "county_hospital__satisfaction__answers",
-    "653999H02": "tcm_hospital__satisfaction__answers",
+    COUNTY_HOSPITAL: "county_hospital__satisfaction__answers",
+    TCM_HOSPITAL: "tcm_hospital__satisfaction__answers",
 }
 SHARED = "consortium__performance__survey_answers"
 PRIMARY = "health_commission__primary_assessment__answers"
 _PREFIX = {
-    FEEDS["653999H01"]: "MYA", FEEDS["653999H02"]: "MYB", SHARED: "MYG", PRIMARY: "MYJ",
+    FEEDS[COUNTY_HOSPITAL]: "MYA", FEEDS[TCM_HOSPITAL]: "MYB", SHARED: "MYG", PRIMARY: "MYJ",
 }  # fmt: skip
 _OUTPATIENT, _INPATIENT, _STAFF, _RESIDENT, _INTERVIEW, _MEMBER = "1", "2", "3", "4", "5", "6"
 _ASKED: dict[str, pl.DataType | type[pl.DataType]] = {

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from county.domains.draws import chance, codes, serial
-from county.organizations import COUNTY
+from county.roles import CIVIL_AFFAIRS, COUNTY, PUBLIC_SECURITY
 from county.scene import Export, Scene
 
 MARRIAGES = "civil_affairs__registry__marriages"
@@ -38,7 +38,7 @@ class Domain:
             couples.select(
                 "certificate_id", pl.col(spouse).alias("person"), pl.lit(party).alias("party"),
                 pl.col("day").alias("registered"), "is_examined",
-                pl.lit("653999G02").alias("organization_id"),
+                pl.lit(CIVIL_AFFAIRS).alias("organization_id"),
             )
             for spouse, party in (("husband", "1"), ("wife", "2"))
         ]  # fmt: skip
@@ -53,5 +53,5 @@ class Domain:
             pl.when("inward").then("elsewhere").otherwise(pl.lit(COUNTY)).alias("from_division"),
             pl.when("inward").then(pl.lit(COUNTY)).otherwise("elsewhere").alias("to_division"),
             codes(random, self._rates["reasons"], len(moves)).alias("reason"),
-            pl.lit("653999G01").alias("organization_id"),
+            pl.lit(PUBLIC_SECURITY).alias("organization_id"),
         )  # fmt: skip

@@ -20,6 +20,7 @@ from county.domains.hospital_message_parts import (
     drug_orders,
     fee_lines,
 )
+from county.roles import COUNTY_HOSPITAL, TCM_HOSPITAL
 from county.scene import Document, Scene
 from county.systems.hl7_batch import (
     Channel,
@@ -32,7 +33,6 @@ from county.systems.hl7_batch import (
     yuan,
 )
 
-COUNTY_HOSPITAL, TCM_HOSPITAL = "653999H01", "653999H02"
 ORDERS = "county_hospital__his__orders"
 REQUESTS = "county_hospital__his__requests"
 SCHEDULE = "county_hospital__his__schedule"

@@ -14,13 +14,12 @@ import polars as pl
 
 from county.domains.draws import chance, drawn, minutes_later, serial
 from county.domains.outbreak import planted_rows
-from county.organizations import CONSORTIUM
+from county.roles import CONSORTIUM, COUNTY_HOSPITAL
 from county.scene import Export, Planted, Scene
 
 AUDIT = "consortium__security__audit"
 OWN_LOG = "county_hospital__emr__access_log"
 KEYS = "consortium__security__key_events"
-_COUNTY_HOSPITAL = "653999H01"
 _CHAINED = (
     pl.col("sequence_number"), pl.col("user_id"), pl.col("action_code"), pl.col("object_name"),
     pl.col("row_count"), pl.col("occurred_at").dt.strftime("%Y-%m-%dT%H:%M:%S"),
@@ -56,7 +55,7 @@ class AuditLog:
         )
         own = drawn(
             random,
-            acts.filter(pl.col("organization_id") == _COUNTY_HOSPITAL),
+            acts.filter(pl.col("organization_id") == COUNTY_HOSPITAL),
             self._rates["own_log"],
             least=3,
         )

@@ -15,7 +15,7 @@ from county.domains.draws import chance, codes, hours_later, minutes_later, mome
 from county.domains.outbreak import planted_rows
 from county.domains.picks import in_service, picked
 from county.domains.platform.platform_access.audit_log import AuditLog, keys_used
-from county.organizations import CONSORTIUM
+from county.roles import CONSORTIUM
 from county.scene import Export, Planted, Scene
 
 USERS = "consortium__identity_provider__users"

@@ -17,6 +17,7 @@ from county.domains.centres.consultation import domain as consultation
 from county.domains.draws import drawn, serial
 from county.domains.outbreak import planted_rows
 from county.domains.services.referral import domain as referral
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Export, Planted, Scene
 
 EVENTS = "consortium__process_engine__events"
@@ -102,7 +103,7 @@ class Domain:
         review = pl.when(urgent).then(hours["reviewed_urgent"]).otherwise(hours["reviewed"])
         asked = pl.col("requested_at")
         none = pl.lit(None, pl.Datetime("us"))
-        centre = pl.lit(consultation.COUNTY_HOSPITAL)
+        centre = pl.lit(COUNTY_HOSPITAL)
         own = pl.col("organization_id")
         invited = pl.col("invited_organization_id")
         steps = (

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from county.roles import COUNTY_HOSPITAL, HEALTH_COMMISSION
 from county.scene import Document, Scene
 from county.systems.drugs import WESTERN
 from county.systems.hl7v3_batch import (
@@ -35,7 +36,7 @@ from county.systems.hl7v3_batch import (
     text,
 )
 
-HOSPITAL, COMMISSION = "653999H01", "653999W01"
+HOSPITAL, COMMISSION = COUNTY_HOSPITAL, HEALTH_COMMISSION
 SERVICES = "county_hospital__platform__services"
 INDEX_FEED = "health_commission__population_platform__index"
 _BAD_TIME = r'<creationTime value="\d+"/>', '<creationTime value="20260230101500"/>'

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from county.roles import COUNTY_HOSPITAL, TOWNSHIP_A
 from county.scene import Document, Scene
 from county.systems import cda_parts as parts
 from county.systems.cda_batch import EXAMINATION, OPERATION, DocumentFiles, template
 from county.systems.cda_parts import Kind, Node, add, coded, entry, observation, section, value
 
-HOSPITAL, TOWNSHIP = "653999H01", "653999T01"
+HOSPITAL, TOWNSHIP = COUNTY_HOSPITAL, TOWNSHIP_A
 EMR, TOWNSHIP_EMR = "county_hospital__emr__documents", "township_a__emr__documents"
 ADMISSION = Kind("C0034", "2.16.156.10011.2.1.1.54", "入院记录")
 PROGRESS = Kind("C0037", "2.16.156.10011.2.1.1.57", "首次病程记录")

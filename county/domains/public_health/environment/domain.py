@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from county.domains.draws import days, drawn, serial, yearly
+from county.organizations import HOSPITALS
 from county.scene import Document, Export, Scene
 
 _WEATHER = (
@@ -110,7 +111,7 @@ class Domain:
         from the staff number."""
         given, month = self._rates["radiation"], scene.month
         staff = scene.staff.filter(
-            pl.col("organization_id").str.starts_with("653999H")
+            pl.col("organization_id").is_in(HOSPITALS)
             & (pl.col("left").is_null() | (pl.col("left") > month.first))
         ).sort("staff_id")
         rows = drawn(

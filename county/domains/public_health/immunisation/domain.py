@@ -17,10 +17,11 @@ from county.domains.public_health.immunisation.vaccine_safety import Safety
 from county.domains.public_health.immunisation.vaccine_schedule import Schedule
 from county.domains.public_health.immunisation.vaccine_supply import Supply
 from county.domains.public_health.mother_child import alive_then
+from county.roles import CDC, TOWNSHIP_B
 from county.scene import Document, Export, Planted, Scene
 
-_CDC, _CDC_DOSES = "653999D01", "cdc__immunisation__doses"
-_TOWN_B, _TOWN_B_DOSES = "653999T02", "township_b__vaccination__doses"
+_CDC_DOSES = "cdc__immunisation__doses"
+_TOWN_B_DOSES = "township_b__vaccination__doses"
 _TEMPERATURES = "cdc__cold_chain__temperatures"
 
 
@@ -103,8 +104,8 @@ class Domain:
     def _tables(doses: pl.DataFrame) -> Iterator[Export]:
         place = pl.col("organization_id")
         for feed, kept in (
-            (_CDC_DOSES, ~place.is_in([CLINIC, _TOWN_B])),
-            (_TOWN_B_DOSES, place == _TOWN_B),
+            (_CDC_DOSES, ~place.is_in([CLINIC, TOWNSHIP_B])),
+            (_TOWN_B_DOSES, place == TOWNSHIP_B),
         ):
             rows = doses.filter(kept)
             used = rows.filter("is_of_recalled")["vaccination_id"]
@@ -118,7 +119,7 @@ class Domain:
         given, random = self._rates["cold_chain"], scene.random("vaccine cold chain")
         clinics = scene.organizations.filter(pl.col("level") == "township")["organization_id"]
         devices = [(place, 1, "预防接种门诊冰箱") for place in clinics]
-        devices += [(_CDC, 1, "疫苗库1号冷库"), (_CDC, 2, "疫苗库2号冰箱")]
+        devices += [(CDC, 1, "疫苗库1号冷库"), (CDC, 2, "疫苗库2号冰箱")]
         moments = [
             datetime.combine(day, time(hour)) for day in scene.month.days for hour in given["hours"]
         ]

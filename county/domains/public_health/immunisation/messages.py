@@ -11,10 +11,11 @@ from datetime import datetime, time
 import numpy as np
 import polars as pl
 
+from county.roles import TOWNSHIP_A
 from county.scene import Document, Scene
 from county.systems.hl7_batch import Break, Channel, Hl7Files, header, patient, segment, text
 
-CLINIC = "653999T01"
+CLINIC = TOWNSHIP_A
 FEED = "township_a__vaccination__messages"
 _ROUTES = {"1": "ID^Intradermal^HL70162", "2": "SC^Subcutaneous^HL70162",
            "3": "IM^Intramuscular^HL70162", "4": "PO^Oral^HL70162"}  # fmt: skip

@@ -101,9 +101,10 @@ def _reported(
     """Who saw the case: the person's own visit of the month if its diagnosis fits, else a centre or
     hospital a day or so after the onset."""
     last = before(scene.month.last, SLOW_DAYS - 1)
+    rooms = scene.organizations.filter(pl.col("level") == "village")["organization_id"].to_list()
     visits = (
         scene.visits.filter(
-            ~pl.col("organization_id").str.starts_with("653999V")
+            ~pl.col("organization_id").is_in(rooms)
             & (pl.col("start").dt.date() <= last)
         )
         .select(

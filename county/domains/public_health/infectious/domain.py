@@ -16,9 +16,10 @@ from county.domains.outbreak import outbreak, planted_rows
 from county.domains.public_health.infectious.cases import true_cases
 from county.domains.public_health.infectious.events import clusters, investigations
 from county.domains.public_health.infectious.findings import foodborne, pathogens, syndromes
+from county.roles import COUNTY, COUNTY_HOSPITAL
 from county.scene import Document, Export, Scene
 
-HOSPITAL = "653999H01"
+HOSPITAL = COUNTY_HOSPITAL
 
 
 class Domain:
@@ -60,7 +61,7 @@ class Domain:
         confirmed = pl.Series(random.random(size)) < cases["laboratory"]
         age = pl.col("age")
         return cases.with_columns(
-            serial("653999", scene.month, size).alias("report_id"),
+            serial(COUNTY, scene.month, size).alias("report_id"),
             codes(random, {"1": 1 - rates["corrected"], "2": rates["corrected"]}, size).alias(
                 "card_kind_code"
             ),

@@ -22,6 +22,7 @@ from county.domains.draws import (
 )
 from county.domains.outbreak import Outbreak, planted_rows
 from county.domains.outbreak import rates as outbreak_rates
+from county.roles import CDC, COUNTY
 from county.scene import Export, Scene
 
 _PLACES = {
@@ -102,7 +103,7 @@ def _small(random: np.random.Generator, scene: Scene, rates: dict[str, Any]) -> 
     cases = random.integers(3, 9, size)
     found = first + pl.Series([2] * size).cast(pl.Duration("us")) * 86_400_000_000
     return pl.DataFrame({
-        "event_id": serial("JJ653999", scene.month, size),
+        "event_id": serial(f"JJ{COUNTY}", scene.month, size),
         "disease_name": names,
         "disease_code": pl.Series([None] * size, dtype=pl.String),
         "syndrome_code": names.replace_strict(rates["names"], return_dtype=pl.String),
@@ -149,7 +150,7 @@ def _report(events: pl.DataFrame, state: str, number: int, hours: float) -> pl.D
     return events.select(
         pl.all().exclude("exposed_count", "case_count"),
         (pl.col("event_id") + pl.lit(f"-{number}")).alias("event_report_id"),
-        pl.lit("653999D01").alias("organization_id"),
+        pl.lit(CDC).alias("organization_id"),
         pl.lit(state).alias("event_state_code"),
         reported.alias("reported_at"),
         (disposed if state == "closed" else pl.lit(None, pl.Datetime("us"))).alias("disposed_at"),

@@ -20,6 +20,7 @@ from county.domains.public_health.mother_child import (
     weeks_between,
 )
 from county.domains.waiting import Waiting
+from county.roles import COUNTY_HOSPITAL, MCH_CENTRE
 from county.scene import Export, Scene
 
 _NEXT_RISK = {"green": "yellow", "yellow": "orange", "orange": "red"}
@@ -178,7 +179,7 @@ class Antenatal:
         due = self._before_end(alive_then(scene, due, "known_date"), "sampled_date")
         rows = due.sort("known_date", "pregnancy_id", "screening_kind_code").with_columns(
             serial("CS", scene.month, len(due)).alias("screening_id"),
-            self._places(random, due).replace("653999M01", "653999H01")
+            self._places(random, due).replace(MCH_CENTRE, COUNTY_HOSPITAL)
             .alias("organization_id"),
             weeks_between(pl.col("last_menstrual_date"), pl.col("sampled_date"))
             .alias("gestational_weeks"),

@@ -26,9 +26,10 @@ from county.domains.draws import (
     settled,
 )
 from county.domains.schools import pupils, school_days
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Document, Export, Scene
 
-HOSPITAL = "653999H01"
+HOSPITAL = COUNTY_HOSPITAL
 
 
 class Domain:

@@ -23,9 +23,13 @@ from county.domains.draws import (
     some_days,
 )
 from county.months import Month
+from county.roles import TOWNSHIP_A, TOWNSHIP_B
 from county.scene import Document, Export, Scene
 
-_OWN_SYSTEMS = {"653999T01": "township_a__public_health", "653999T02": "township_b__public_health"}
+_OWN_SYSTEMS = {
+    TOWNSHIP_A: "township_a__public_health",
+    TOWNSHIP_B: "township_b__public_health",
+}
 _SHARED_SYSTEM = "consortium__primary_cloud"
 
 

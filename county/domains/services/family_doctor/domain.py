@@ -25,9 +25,10 @@ from county.domains.draws import (
 )
 from county.domains.picks import in_service
 from county.domains.services.family_doctor.rendered import Fulfilment
+from county.roles import TOWNSHIP_B
 from county.scene import Export, Scene
 
-_OWN_SYSTEM, _OWN_CENTRE = "township_b__family_doctor__{}", "653999T02"
+_OWN_SYSTEM, _OWN_CENTRE = "township_b__family_doctor__{}", TOWNSHIP_B
 _SHARED_SYSTEM = "consortium__family_doctor__{}"
 _GENERAL, _ELDERLY, _CHILD, _HYPERTENSION, _DIABETES = "1", "2", "4", "5", "6"
 _LEADER, _NURSE, _VILLAGE_DOCTOR = "1", "2", "4"

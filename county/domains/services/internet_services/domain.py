@@ -24,12 +24,13 @@ from county.domains.draws import (
 )
 from county.domains.picks import hospitals, of_level, picked, team
 from county.domains.waiting import after
+from county.roles import COUNTY_HOSPITAL
 from county.scene import Export, Scene
 
 ORDERS = "consortium__internet_hospital__orders"
 NURSING = "consortium__internet_hospital__home_nursing"
 TELEMEDICINE = "consortium__telemedicine__sessions"
-_LEAD = "653999H01"
+_LEAD = COUNTY_HOSPITAL
 _NURSES = ["21"]
 _PAID, _REFUNDED, _INSURANCE = "2", "3", "4"
 _DONE, _CANCELLED = "3", "4"

@@ -14,6 +14,7 @@ import polars as pl
 from county.domains.draws import chance, codes, days, drawn, hours_later, moments, serial
 from county.domains.picks import in_service, picked
 from county.domains.waiting import after
+from county.roles import TCM_HOSPITAL
 from county.scene import Export, Scene
 
 STOCK = "tcm_hospital__pharmacy__stock"
@@ -21,7 +22,7 @@ DISPENSING = "tcm_hospital__pharmacy__dispensing"
 REVIEWS = "tcm_hospital__pharmacy__reviews"
 DECOCTIONS = "tcm_hospital__pharmacy__decoctions"
 DELIVERIES = "tcm_hospital__pharmacy__deliveries"
-_PHARMACY = "653999H02"
+_PHARMACY = TCM_HOSPITAL
 _SUPPLIERS = ("昆仑中药饮片（虚构）", "丝路本草（虚构）")
 _TCM, _COMMENT = "4", "3"
 _DECOCTION = "1"
