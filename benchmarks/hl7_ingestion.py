@@ -23,8 +23,9 @@ from hl7apy.parser import parse_message
 from ingestion.clock import now
 from ingestion.contract import Contract
 from ingestion.formats.source import SourceFile
-from ingestion.ingest import Landing, parse
+from ingestion.ingest import parse
 from ingestion.lake import Lake
+from ingestion.landing import Landing
 from ingestion.vault import Vault
 
 OBX_PER_MESSAGE = 20
@@ -74,7 +75,8 @@ def seconds_to_silver(feed: Contract, files: list[SourceFile], rows: int) -> flo
     with tempfile.TemporaryDirectory() as folder:
         lake, moment = Lake.open(Path(folder)), now()
         with Vault(lake.home) as vault:
-            landing = Landing(lake, feed, vault, f"{moment:%Y%m%dT%H%M%S%f}", moment)
+            batch_id = f"{moment:%Y%m%dT%H%M%S%f}"
+            landing = Landing(lake, feed, vault, batch_id, batch_id, moment)
             names = [(file.name, file.name) for file in files]
             started = time.perf_counter()
             outcome = landing.land(parse(feed, files), names, known=set())

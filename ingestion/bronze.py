@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 
@@ -29,7 +30,6 @@ def keep(
     lake: Lake, contract: Contract, batch_id: str, moment: datetime, arrivals: Sequence[Arrival]
 ) -> None:
     """Write one batch to `bronze/<feed>/day=<day>/<batch_id>.parquet`; grain: a part of a file."""
-    day = f"{batch_id[:4]}-{batch_id[4:6]}-{batch_id[6:8]}"
     rows = [
         (
             contract.feed, contract.member, contract.location.kind, moment,
@@ -39,32 +39,31 @@ def keep(
         for part, start in enumerate(range(0, max(1, len(a.data)), PART_BYTES))
     ]  # fmt: skip
     frame = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
-    path = lake.bronze(contract.feed) / f"day={day}" / f"{batch_id}.parquet"
+    path = _path(lake, contract.feed, batch_id)
     write_parquet(frame, path, group_rows=1 if len(rows) > len(arrivals) else None)
 
 
-def recall(lake: Lake, feed: str, digests: Sequence[str]) -> dict[str, SourceFile]:
-    """Files of a feed by digest, as they arrived.
+def batches(lake: Lake, feed: str) -> list[str]:
+    """Ids of the batches that bronze holds of a feed, in the order in which they arrived."""
+    return sorted(path.stem for path in lake.bronze(feed).glob("*/*.parquet"))
+
+
+def batch(lake: Lake, feed: str, batch_id: str) -> list[tuple[SourceFile, str]]:
+    """The files of one batch as they arrived, in their order, each with its digest.
 
     Raises:
-        KeyError: bronze does not hold one of them.
+        KeyError: bronze does not hold the batch.
     """
-    pattern = lake.bronze(feed) / "*" / "*.parquet"
-    frame = (
-        pl.scan_parquet(
-            str(pattern), schema=_SCHEMA, missing_columns="insert", hive_partitioning=False
-        )
-        .filter(pl.col("file_digest").is_in(list(digests)))
-        .select("file_name", "file_digest", pl.col("part").fill_null(0), "content")
-        .unique(["file_digest", "part"])
-        .sort("file_digest", "part")
-        .collect()
-    )
-    found = {
-        digest: SourceFile(parts["file_name"][0], b"".join(parts["content"]))
-        for (digest,), parts in frame.partition_by("file_digest", as_dict=True).items()
-    }
-    missing = set(digests) - set(found)
-    if missing:
-        raise KeyError(f"{feed}: bronze lacks {sorted(missing)}")
-    return found
+    path = _path(lake, feed, batch_id)
+    if not path.exists():
+        raise KeyError(f"{feed}: bronze lacks batch {batch_id}")
+    frame = pl.read_parquet(path, columns=["file_name", "file_digest", "content"])
+    parts: dict[tuple[str, str], list[bytes]] = {}
+    for name, digest, content in frame.iter_rows():
+        parts.setdefault((name, digest), []).append(content)
+    return [(SourceFile(name, b"".join(found)), digest) for (name, digest), found in parts.items()]
+
+
+def _path(lake: Lake, feed: str, batch_id: str) -> Path:
+    day = f"{batch_id[:4]}-{batch_id[4:6]}-{batch_id[6:8]}"
+    return lake.bronze(feed) / f"day={day}" / f"{batch_id}.parquet"

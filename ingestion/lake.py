@@ -35,6 +35,10 @@ class Lake:
     def bronze(self, feed: str) -> Path:
         return self.home / "bronze" / feed
 
+    def retired(self, entity: str) -> Path:
+        """Rows of batches that were conformed again since; facts ask which keys they had."""
+        return self.home / "retired" / entity
+
     @property
     def inbox(self) -> Path:
         return self.home / "inbox"
@@ -56,9 +60,9 @@ class Lake:
         """The DuckDB file that dbt builds; never read by the cockpit."""
         return self.home / "county.duckdb"
 
-    def silver_file(self, entity: str, feed: str, batch_id: str) -> Path:
-        """One file a batch, feed and entity: `day=` is the day of receipt, from the batch id."""
-        day = f"{batch_id[:4]}-{batch_id[4:6]}-{batch_id[6:8]}"
+    def silver_file(self, entity: str, feed: str, batch_id: str, arrival_id: str) -> Path:
+        """One file a batch, feed and entity; `day=` is the day of receipt."""
+        day = f"{arrival_id[:4]}-{arrival_id[4:6]}-{arrival_id[6:8]}"
         return self.silver(entity) / f"day={day}" / f"{feed}--{batch_id}.parquet"
 
 

@@ -84,7 +84,9 @@ def replay(feed: FeedOption = None, json: JsonFlag = False) -> None:
     if json:
         console.print_json(rows)
     else:
-        labels = {"feed": "数据源", "tried": "重放", "accepted": "现已接收", "duplicate": "重复"}
+        labels = {
+            "feed": "数据源", "tried": "重放", "accepted": "现已接收", "still_refused": "仍被拒收",
+        }  # fmt: skip
         console.print_table("重放结果", rows, labels)
 
 

@@ -5,12 +5,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from ingestion import silver
+from ingestion.booking import Batch, Count, UnbalancedLedger
 from ingestion.clock import now
 from ingestion.contract import Contract
+from ingestion.definition import Definition
 from ingestion.formats.source import Parsed, Problem
-from ingestion.ingest import Landing, Outcome
 from ingestion.lake import Lake
-from ingestion.ledger import Batch, Count, Ledger, UnbalancedLedger
+from ingestion.landing import Landing, Outcome
+from ingestion.ledger import Ledger
 from ingestion.vault import Vault
 from tests.unit.ingestion.builders import contract, table, visit
 
@@ -26,8 +29,11 @@ def land(
     feed = feed or contract()
     moment = now()
     with Vault(lake.home) as vault:
-        landing = Landing(lake, feed, vault, f"{moment:%Y%m%dT%H%M%S%f}", moment)
-        return landing.land(parsed, [("clinic/a.csv", "d1")], known=known or set())
+        batch_id = f"{moment:%Y%m%dT%H%M%S%f}"
+        landing = Landing(lake, feed, vault, batch_id, batch_id, moment)
+        outcome = landing.land(parsed, [("clinic/a.csv", "d1")], known=known or set())
+    silver.show(outcome.files)
+    return outcome
 
 
 def parsed(*rows: dict[str, str], problems: list[Problem] | None = None) -> Parsed:
@@ -92,14 +98,16 @@ def test_the_vault_file_holds_no_plain_name(lake: Lake) -> None:
 
 
 def test_the_ledger_refuses_a_batch_that_does_not_add_up(lake: Lake) -> None:
-    batch = Batch("b1", "f", "m", now(), "arrival", [], 1, {"encounter": Count(3, 1, 1, 0)})
+    batch = Batch("b1", "f", "m", now(), Definition({}), [], 1, {"encounter": Count(3, 1, 1, 0)})
     with Ledger(lake.home) as ledger, pytest.raises(UnbalancedLedger):
         ledger.commit(batch)
 
 
 def test_tampering_with_the_ledger_shows(lake: Lake) -> None:
     with Ledger(lake.home) as ledger:
-        ledger.commit(Batch("b1", "f", "m", now(), "arrival", [], 2, {"encounter": Count(2, 2)}))
+        ledger.commit(
+            Batch("b1", "f", "m", now(), Definition({}), [], 2, {"encounter": Count(2, 2)})
+        )
         assert ledger.balanced()
         ledger.database.execute("update batch set received = 3, accepted = 3")
         assert not ledger.balanced()

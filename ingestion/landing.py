@@ -1,0 +1,269 @@
+"""One parsed batch into silver, and what became of every row of it.
+
+Belongs here: conforming, telling repeats from new rows, writing rows and persons. Not here: which
+batch is landed (`ingest.py`, `again.py`) and when its rows become visible (`silver.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+import xxhash
+
+from ingestion import silver
+from ingestion.booking import Count, Quarantined
+from ingestion.conform import clean, conform, row_digests
+from ingestion.contract import Contract
+from ingestion.entity import ZONE, Entity, entities
+from ingestion.formats.source import FILE, ITEM, RECORD, Parsed, Problem
+from ingestion.lake import Lake
+from ingestion.person import People, people
+from ingestion.vault import Vault
+
+UNREADABLE = "unreadable"
+"""The entity name under which pieces are booked that never became rows."""
+
+Digests = dict[str, pl.Series]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a parsed batch. `quarantined` are pieces new to quarantine, `repeated` refused
+    ones that are in it already (counted as duplicates); `unmapped` counts codes of accepted rows by
+    (entity, column, code), `days` accepted rows by (entity, organization, day of the event).
+    `files` hold the rows, still unseen by readers."""
+
+    counts: dict[str, Count] = field(default_factory=dict)
+    quarantined: list[Quarantined] = field(default_factory=list)
+    repeated: list[Quarantined] = field(default_factory=list)
+    unmapped: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    days: dict[tuple[str, str, date], int] = field(default_factory=dict)
+    files: list[Path] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Brings one parsed batch into silver and says what became of every row.
+
+    Args:
+        batch_id: The batch to be booked.
+        arrival_id: The batch that brought the bytes: the same one, unless they are conformed again.
+        moment: When the bytes arrived.
+        seen: The feed's row digests by entity, from one batch of a run to the next, so that silver
+            is read for them once.
+        without: Batches whose rows do not count as seen: they are about to be superseded.
+    """
+
+    lake: Lake
+    contract: Contract
+    vault: Vault
+    batch_id: str
+    arrival_id: str
+    moment: datetime
+    seen: Digests = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
+    carried: dict[str, pl.DataFrame] = field(default_factory=dict)
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def land(self, parsed: Parsed, files: Sequence[tuple[str, str]], *, known: set[str]) -> Outcome:
+        """Conform and write every table.
+
+        Args:
+            parsed: What the format read.
+            files: Name and digest of the batch's files, by file index.
+            known: Ids already in quarantine: the same piece again is a repeat, not a new entry.
+        """
+        known = set(known)
+        persons = [
+            found
+            for name, table in parsed.tables.items()
+            if (found := self._land_table(name, clean(table), files, known))
+        ]
+        if parsed.problems:
+            pieces = [self.unreadable(p, files) for p in parsed.problems]
+            kept, again = self._refuse(pieces, known)
+            self.outcome.counts[UNREADABLE] = Count(
+                received=len(pieces), quarantined=kept, duplicate=again
+            )
+        self._write_people(persons, files)
+        for name, rows in self.carried.items():
+            self._save(entities()[name], rows)
+        return self.outcome
+
+    def carry(self, entity: str, rows: pl.DataFrame) -> None:
+        """Take rows of a superseded batch over as they are; `land` adds what is new to them."""
+        self.carried[entity] = rows
+        self.seen[entity] = pl.concat([self._seen_of(entity), rows["row_digest"]])
+
+    def _land_table(
+        self, name: str, source: pl.DataFrame, files: Sequence[tuple[str, str]], known: set[str]
+    ) -> People | None:
+        """Conform and write the rows of one entity; gives the people they name."""
+        mapping, entity = self.contract.mapping(), entities()[name]
+        named = [s for f in mapping.person.values() for s in f.sources]
+        hidden = [field for field in named if field in source.columns]
+        received = len(source)
+        if name in self.carried:  # what repeats a row that stands is no news, whatever it is now
+            stands = self.carried[name]["row_digest"]
+            source = source.filter(~row_digests(source, shared=hidden).is_in(stands.implode()))
+        repeats = received - len(source)
+        result = conform(
+            source,
+            entity=entity,
+            record=mapping.records[name],
+            contract=self.contract,
+            hidden=hidden,
+        )
+        accepted = self._unseen(name, result.accepted)
+        refused = [
+            Quarantined(
+                quarantine_id=_identifier(self.contract.feed, name, row["row_digest"]),
+                entity=name,
+                reason_code=row["reason_code"],
+                detail=row["detail"],
+                file_name=files[row[FILE]][0],
+                file_digest=files[row[FILE]][1],
+                record_number=row[RECORD],
+                item_number=row[ITEM],
+            )
+            for row in result.refused.iter_rows(named=True)
+        ]
+        kept, again = self._refuse(refused, known)
+        persons = None
+        if entity.person and mapping.person:
+            persons = people(
+                source, fields=mapping.person, contract=self.contract, vault=self.vault
+            )
+            accepted = accepted.join(persons.links, on=[FILE, RECORD, ITEM], how="left")
+        self._write(entity, accepted, files)
+        self.outcome.counts[name] = Count(
+            received=received,
+            accepted=len(accepted),
+            quarantined=kept,
+            duplicate=repeats + len(result.accepted) - len(accepted) + again,
+        )
+        new = result.unmapped.join(accepted, on=[FILE, RECORD, ITEM], how="semi")
+        for column, code, rows in new.group_by("column", "code").len().iter_rows():
+            self.outcome.unmapped[name, column, code] = rows
+        for organization, day, rows in rows_by_day(entity, accepted).iter_rows():
+            self.outcome.days[name, organization, day] = rows
+        return persons
+
+    def _refuse(self, pieces: Sequence[Quarantined], known: set[str]) -> tuple[int, int]:
+        """Sort refused pieces into new ones and repeats; gives how many of each."""
+        kept, again = _first_time(pieces, known)
+        self.outcome.quarantined.extend(kept)
+        self.outcome.repeated.extend(again)
+        return len(kept), len(again)
+
+    def _unseen(self, entity: str, rows: pl.DataFrame) -> pl.DataFrame:
+        """The first of equal rows, where silver does not hold it; from now on it does."""
+        old = self._seen_of(entity)
+        fresh = rows.unique("row_digest", keep="first", maintain_order=True)
+        if len(old):
+            fresh = fresh.filter(~pl.col("row_digest").is_in(old.implode()))
+        self.seen[entity] = pl.concat([old, fresh["row_digest"]])
+        return fresh
+
+    def _seen_of(self, entity: str) -> pl.Series:
+        if entity not in self.seen:
+            self.seen[entity] = self._digests(entity)
+        return self.seen[entity]
+
+    def _digests(self, entity: str) -> pl.Series:
+        files = [
+            path
+            for path in sorted(self.lake.silver(entity).glob(f"*/{self.contract.feed}--*.parquet"))
+            if path.stem.split("--")[1] not in self.without
+        ]
+        if not files:
+            return pl.Series("row_digest", [], dtype=pl.UInt64)
+        return pl.read_parquet(files, columns=["row_digest"], hive_partitioning=False).to_series()
+
+    def _write(self, entity: Entity, rows: pl.DataFrame, files: Sequence[tuple[str, str]]) -> None:
+        digests = pl.Series([digest for _, digest in files], dtype=pl.String)
+        frame = rows.with_columns(
+            feed=pl.lit(self.contract.feed),
+            member_id=pl.lit(self.contract.member),
+            file_digest=pl.lit(digests).gather(pl.col(FILE)),
+            record_number=pl.col(RECORD),
+            item_number=pl.col(ITEM),
+            received_at=pl.lit(self.moment).dt.convert_time_zone(ZONE).dt.cast_time_unit("us"),
+        )
+        carried = self.carried.pop(entity.entity, None)
+        if carried is not None:
+            frame = pl.concat([carried, frame], how="diagonal_relaxed")
+        if len(frame):
+            self._save(entity, frame)
+
+    def _save(self, entity: Entity, frame: pl.DataFrame) -> None:
+        """Write rows in the entity's schema, columns by name, under this batch's id."""
+        schema = entity.schema()
+        missing = [
+            pl.lit(None, dtype).alias(n) for n, dtype in schema.items() if n not in frame.columns
+        ]
+        frame = frame.with_columns(missing).with_columns(batch_id=pl.lit(self.batch_id))
+        frame = frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+        path = self.lake.silver_file(
+            entity.entity, self.contract.feed, self.batch_id, self.arrival_id
+        )
+        silver.write_pending(frame, path)
+        self.outcome.files.append(path)
+
+    def _write_people(self, persons: Sequence[People], files: Sequence[tuple[str, str]]) -> None:
+        if not persons:
+            return
+        entity = entities()["source_person"]
+        rows = self._unseen(entity.entity, pl.concat([p.rows for p in persons]))
+        if not len(rows):
+            return
+        sealed = pl.concat([p.sealed for p in persons]).unique("row_digest", maintain_order=True)
+        sealed = sealed.join(rows.select("row_digest"), on="row_digest", how="semi")
+        self.vault.seal(
+            (row["source_person_id"], {k: v for k, v in row.items() if k not in _NOT_SEALED})
+            for row in sealed.iter_rows(named=True)
+        )
+        position = {FILE: pl.lit(0), RECORD: pl.lit(0), ITEM: pl.lit(0)}
+        self._write(entity, rows.with_columns(**position), files)
+
+    def unreadable(self, problem: Problem, files: Sequence[tuple[str, str]]) -> Quarantined:
+        """A problem as a piece of quarantine; the same one of the same bytes has the same id."""
+        name, digest = files[problem.file]
+        place = f"{digest}|{problem.record}|{problem.item}|{problem.code}|{problem.detail}"
+        return Quarantined(
+            _identifier(self.contract.feed, UNREADABLE, place),
+            UNREADABLE, problem.code, problem.detail, name, digest, problem.record, problem.item,
+        )  # fmt: skip
+
+
+def rows_by_day(entity: Entity, rows: pl.DataFrame) -> pl.DataFrame:
+    """`organization_id`, `day` and `len`: rows of one entity by the day of their event."""
+    if not entity.event_time or "organization_id" not in entity.columns:
+        return pl.DataFrame(schema={"organization_id": pl.String, "day": pl.Date, "len": pl.UInt32})
+    day = pl.col(entity.event_time).cast(pl.Date).alias("day")
+    if entity.columns[entity.event_time].type == "timestamp":
+        day = pl.col(entity.event_time).dt.date().alias("day")
+    return rows.group_by("organization_id", day).len().drop_nulls()
+
+
+_NOT_SEALED = frozenset({"source_person_id", "row_digest"})
+
+
+def _identifier(feed: str, entity: str, what: object) -> str:
+    return xxhash.xxh3_128_hexdigest(f"{feed}|{entity}|{what}".encode())
+
+
+def _first_time(
+    refused: Sequence[Quarantined], known: set[str]
+) -> tuple[list[Quarantined], list[Quarantined]]:
+    """Refused pieces not in quarantine yet, and those that are; `known` learns the new ones."""
+    kept, again = [], []
+    for piece in refused:
+        if piece.quarantine_id in known:
+            again.append(piece)
+        else:
+            known.add(piece.quarantine_id)
+            kept.append(piece)
+    return kept, again
