@@ -24,6 +24,7 @@ from pipelines.publish import publish
 from standards.catalogue import load_systems
 
 SAMPLES = Path(__file__).resolve().parents[3] / "sites" / "demo" / "samples"
+BAD = Path(__file__).parents[2] / "samples" / "bad"
 CHINESE = re.compile("[\u4e00-\u9fff]")
 INDICATOR = load_systems()[0].indicators[0]
 
@@ -208,7 +209,7 @@ def bad_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "files"
     folder.mkdir()
     for name in ("empty.hl7", "truncated_row.csv", "wrong_type.xml"):
-        shutil.copy(SAMPLES / "bad" / name, folder)
+        shutil.copy(BAD / name, folder)
     return folder
 
 
