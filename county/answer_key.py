@@ -1,170 +1,85 @@
-"""True people, true measures and true indicator values, counted as things happen.
+"""Sums what everybody says is true, and writes the answer key: people, measures, indicators.
 
-Belongs here: counting of the simulator's own events in plain Python. Not here, ever: the pipeline's
-code. Definitions follow the indicator catalogue; rates are rolled up by summing both halves.
+Belongs here: summing and writing. Not here: what a measure is, which whoever lets it happen says as
+`Truth`; what an indicator is (`indicators.yml`). Not here, ever: the pipeline's code.
 """
 
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 
+from county.domains import indicator_files
 from county.identities import Identities
-from county.illness import FollowUp
-from county.insurance import ORDINARY_INPATIENT, Settlement
 from county.months import Month
-from county.organizations import BY_ID, ORGANIZATIONS, Bed, subtree
+from county.organizations import BY_ID, ORGANIZATIONS, subtree
 from county.outbox import Outbox
 from county.people import Person
-from county.roles import COUNTY
-from county.services import CareMonth
+from county.scene import Truth
+from ingestion.yaml_file import read_yaml
 
-LATEST = "latest"
 _EVERYWHERE = ("county", "consortium", "hospital", "township", "village")
-_PRIMARY = ("township", "village")
 _SOURCE_COLUMNS = ("person_key", "feed", "local_id", "name", "id_number")
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """Numerator, denominator, and the levels whose own rows count."""
+    """An indicator in words, its two measures, and the levels whose own amounts count."""
 
     indicator_id: str
+    formula: str
     numerator: str
     denominator: str
     levels: tuple[str, ...] = _EVERYWHERE
 
 
-DEFINITIONS = (
-    Definition("CM24-07", "primary_outpatient_visits", "outpatient_visits"),
-    Definition("CM24-11", "insured_admissions_in_county", "insured_admissions", ("county",)),
-    Definition("CM24-12", "tcm_outpatient_visits", "outpatient_visits"),
-    Definition("SEC-01", "surgery_front_pages", "discharged_front_pages", ("hospital",)),
-    Definition("SEC-13", "discharge_bed_days", "discharges", ("hospital",)),
-    Definition("PRI-22", "occupied_bed_days", "open_bed_days", _PRIMARY),
-    Definition("PRI-23", "discharge_bed_days", "discharges", _PRIMARY),
-    Definition("BPH-14", "hypertension_standard", "hypertension_managed"),
-    Definition("BPH-15", "hypertension_controlled", "hypertension_managed"),
-    Definition("BPH-17", "diabetes_standard", "diabetes_managed"),
-    Definition("BPH-18", "diabetes_controlled", "diabetes_managed"),
-    Definition("OPS-BED-01", "occupied_bed_days", "open_bed_days", ("hospital",)),
-    Definition("OPS-FEE-01", "outpatient_fee_yuan", "outpatient_visits_with_fee"),
-)
+def definitions(paths: Iterable[Path] | None = None) -> tuple[Definition, ...]:
+    """The indicators of the given files; when none is given, the core's and those of the domains.
 
-
-@dataclass(slots=True)
-class _Patient:
-    """Follow-ups of one person and disease in the current year."""
-
-    year: int
-    first_month: int
-    face_to_face: int = 0
-    latest: tuple[date, str] | None = None
-    organization_id: str = ""
-    latest_measured: tuple[date, str] | None = None
-    controlled: bool = False
+    Raises:
+        ValueError: two files define one indicator.
+    """
+    found: dict[str, Definition] = {}
+    for path in paths or (Path(__file__).with_name("indicators.yml"), *indicator_files()):
+        for name, body in read_yaml(path).items():
+            if name in found:
+                raise ValueError(f"{path}: {name} is defined twice")
+            levels = tuple(body.pop("levels", _EVERYWHERE))
+            found[name] = Definition(name, levels=levels, **body)
+    return tuple(found.values())
 
 
 @dataclass
 class AnswerKey:
-    """Accumulates the truth month by month. Fees are kept in fen until written."""
+    """Sums the truth month by month."""
 
-    measures: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    definitions: tuple[Definition, ...] = field(default_factory=definitions)
+    measures: dict[tuple[str, str, str], int | Decimal] = field(default_factory=dict)
+    """By measure, organization and month label; exact."""
     _months: list[Month] = field(default_factory=list)
-    _patients: dict[tuple[str, int], _Patient] = field(default_factory=dict)
-    _stays: dict[str, Counter[str]] = field(default_factory=dict)
+    _stocks: set[str] = field(default_factory=set)
 
-    def month(
-        self, care: CareMonth, beds: dict[str, list[Bed]], settlements: list[Settlement],
-        visits: list[FollowUp],
-    ) -> None:  # fmt: skip
-        """Count one month's events."""
-        self._months.append(care.month)
-        label = care.month.label
-        self._outpatient(care, label)
-        self._inpatient(care, label)
-        for code, members in beds.items():
-            days = sum(bed.open_days(care.month) for bed in members)
-            self.measures["open_bed_days", code, label] += days
-        self._insurance(settlements, label)
-        self._chronic(visits, care.month)
-
-    def _outpatient(self, care: CareMonth, label: str) -> None:
-        kept = care.outpatient.filter(pl.col("cancelled").is_null())
-        has_fee = pl.col("fee_fen").is_not_null()
-        for code, count, tcm, with_fee, fee in (
-            kept.group_by("organization_id")
-            .agg(
-                pl.len(), pl.col("is_tcm").sum(), has_fee.sum().alias("n"), pl.col("fee_fen").sum()
-            )
-            .iter_rows()
-        ):
-            self.measures["outpatient_visits", code, label] += count
-            if BY_ID[code].is_primary_care:
-                self.measures["primary_outpatient_visits", code, label] += count
-            self.measures["tcm_outpatient_visits", code, label] += tcm
-            self.measures["outpatient_visits_with_fee", code, label] += with_fee
-            self.measures["outpatient_fee_yuan", code, label] += fee
-
-    def _inpatient(self, care: CareMonth, label: str) -> None:
-        for stay in care.admitted:
-            if not stay.cancelled:
-                self.measures["admissions", stay.organization_id, label] += 1
-        for stay in care.present:
-            self.measures["occupied_bed_days", stay.organization_id, label] += stay.bed_days_in(
-                care.month
-            )
-        for stay in care.discharged:
-            code = stay.organization_id
-            self.measures["discharges", code, label] += 1
-            self.measures["discharge_bed_days", code, label] += stay.discharge_days
-            if BY_ID[code].level == "hospital":
-                self.measures["discharged_front_pages", code, label] += 1
-                self.measures["surgery_front_pages", code, label] += stay.operation is not None
-
-    def _insurance(self, settlements: list[Settlement], label: str) -> None:
-        taken_back = {s.settlement_id for s in settlements if s.is_reversed}
-        for row in settlements:
-            counts = (
-                row.service_class == ORDINARY_INPATIENT
-                and row.person.insured_area == COUNTY
-                and row.settlement_id not in taken_back
-            )
-            if counts:
-                self.measures["insured_admissions", COUNTY, label] += 1
-                if row.treatment_area == COUNTY:
-                    self.measures["insured_admissions_in_county", COUNTY, label] += 1
-
-    def _chronic(self, visits: list[FollowUp], month: Month) -> None:
-        for visit in visits:
-            key = (visit.disease, visit.person.number)
-            state = self._patients.get(key)
-            if state is None or state.year != month.year:
-                state = self._patients[key] = _Patient(month.year, visit.day.month)
-            place = (visit.day, visit.visit_id)
-            if state.latest is None or place > state.latest:
-                state.latest, state.organization_id = place, visit.organization_id
-                state.controlled = _controlled(visit)
-            state.face_to_face += visit.mode in ("1", "2")
-        for (disease, _), state in self._patients.items():
-            if state.year != month.year:
-                continue
-            where, label = state.organization_id, month.label
-            self.measures[f"{disease}_managed", where, label] += 1
-            # One visit, and one more for every three months since the first, four a year.
-            due = min(4, 1 + (month.number - state.first_month) // 3)
-            self.measures[f"{disease}_standard", where, label] += state.face_to_face >= due
-            self.measures[f"{disease}_controlled", where, label] += state.controlled
+    def add(self, truths: Iterable[Truth], month: Month) -> None:
+        """Add what happened in the month."""
+        if month not in self._months:
+            self._months.append(month)
+        for truth in truths:
+            if truth.is_stock:
+                self._stocks.add(truth.measure)
+            for code, amount in truth.amounts.items():
+                key = (truth.measure, code, month.label)
+                self.measures[key] = self.measures.get(key, 0) + amount
 
     # output -----------------------------------------------------------------------------------
 
     def measure_frame(self, until: date) -> pl.DataFrame:
-        """One row per measure, leaf organization and month over by then; fees in yuan."""
+        """One row per measure, leaf organization and month over by then."""
         over = {month.label for month in self._over(until)}
         rows = [
-            (m, code, label, amount / 100 if m == "outpatient_fee_yuan" else float(amount))
+            (m, code, label, float(amount))
             for (m, code, label), amount in sorted(self.measures.items())
             if amount and label in over
         ]
@@ -179,7 +94,7 @@ class AnswerKey:
         months over by then."""
         rows = []
         periods = _periods(self._over(until))
-        for definition in DEFINITIONS:
+        for definition in self.definitions:
             for organization in ORGANIZATIONS:
                 code = organization.organization_id
                 below = [c for c in subtree(code) if BY_ID[c].level in definition.levels]
@@ -204,10 +119,9 @@ class AnswerKey:
         return [month for month in self._months if month.last <= until]
 
     def _total(self, measure: str, codes: list[str], months: list[Month]) -> float:
-        if measure.startswith(("hypertension_", "diabetes_")):
-            months = months[-1:]
-        total = sum(self.measures[measure, c, m.label] for c in codes for m in months)
-        return total / 100 if measure == "outpatient_fee_yuan" else float(total)
+        counted = months[-1:] if measure in self._stocks else months
+        places = [(measure, code, month.label) for code in codes for month in counted]
+        return float(sum(self.measures.get(place, 0) for place in places))
 
 
 def _periods(over: list[Month]) -> list[tuple[str, list[Month]]]:
@@ -216,16 +130,6 @@ def _periods(over: list[Month]) -> list[tuple[str, list[Month]]]:
         for name in (month.label, month.quarter, str(month.year)):
             periods.setdefault(name, []).append(month)
     return list(periods.items())
-
-
-def _controlled(visit: FollowUp) -> bool:
-    """Thresholds of the national service standard, third edition."""
-    if visit.disease == "diabetes":
-        return visit.glucose is not None and visit.glucose < 7.0
-    if visit.systolic is None or visit.diastolic is None:
-        return False
-    limit = 150 if visit.person.age_on(visit.day) >= 65 else 140
-    return visit.systolic < limit and visit.diastolic < 90
 
 
 def write_people(

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
 
-from county import answer_key
+from county import answer_key, insurance
 from county.answer_key import AnswerKey
 from county.archives import Archives, archive_number
 from county.domains import DOMAINS, folder_of, rates_of
@@ -20,16 +20,17 @@ from county.identities import Identities
 from county.illness import Chronic, FollowUp
 from county.insurance import Fund
 from county.laboratory import Diagnostics
+from county.managed import Managed
 from county.months import Month, months_of
 from county.movement import Movement
-from county.organizations import HOSPITALS, TOWNSHIPS, make_beds, uses_cloud
+from county.organizations import HOSPITALS, TOWNSHIPS, make_beds, open_bed_days, uses_cloud
 from county.outbox import Outbox
 from county.parameters import Rates, changed
 from county.people import Person
 from county.population import Population
 from county.profiles import DEFAULT, Profile, apply_profile
 from county.roles import TOWNSHIP_A, TOWNSHIP_B
-from county.scene import Document, Domain, Export, Planted, Scene
+from county.scene import Document, Domain, Export, Planted, Scene, Truth
 from county.services import Services, doctors_of, make_staff
 from county.stage import Stage
 from county.state import load_state, save_state
@@ -159,6 +160,7 @@ class _Run:
         self._services = Services(people, self._beds, self._staff, seed)
         self._diagnostics = Diagnostics(seed)
         self._fund = Fund(people, seed)
+        self._managed = Managed()
         self._key = AnswerKey()
         self._identities = Identities(seed, people)
         self._exports = Exports(seed)
@@ -188,7 +190,13 @@ class _Run:
         stays = [s for s in care.admitted if s.organization_id in HOSPITALS]
         reports = self._diagnostics.reports(hospital + stays)
         examinations = self._diagnostics.examinations(care.visits)
-        self._key.month(care, self._beds, settlements, follow_ups)
+        self._key.add(
+            [
+                *care.truths(), open_bed_days(self._beds, month), *insurance.truths(settlements),
+                *self._managed.truths(follow_ups, month),
+            ],
+            month,
+        )  # fmt: skip
 
         self._hl7.write(care, reports)
         self._documents.hospital(care)
@@ -212,7 +220,10 @@ class _Run:
                 self._send(piece, month)
         self._tables.end_month(month)
 
-    def _send(self, piece: Export | Document, month: Month) -> None:
+    def _send(self, piece: Export | Document | Truth, month: Month) -> None:
+        if isinstance(piece, Truth):
+            self._key.add([piece], month)
+            return
         if isinstance(piece, Export):
             self._tables.write(piece, month)
             return

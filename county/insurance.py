@@ -3,6 +3,7 @@
 Belongs here: what the fund pays. Not here: the care itself (`services.py`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from random import Random
@@ -13,6 +14,7 @@ from county.organizations import BY_ID
 from county.parameters import parameters
 from county.people import Person
 from county.roles import COUNTY
+from county.scene import Truth
 from county.services import CareMonth
 
 ORDINARY_INPATIENT, ORDINARY_OUTPATIENT = "21", "11"
@@ -40,6 +42,20 @@ class Settlement:
     fee: int
     fund: int
     is_reversed: bool = False
+
+
+def truths(settlements: list[Settlement]) -> Iterator[Truth]:
+    """Ordinary stays of people insured here that were settled and not taken back, and those of
+    them that were treated here."""
+    taken_back = {row.settlement_id for row in settlements if row.is_reversed}
+    counted = [
+        row for row in settlements
+        if row.service_class == ORDINARY_INPATIENT and row.person.insured_area == COUNTY
+        and row.settlement_id not in taken_back
+    ]  # fmt: skip
+    here = [row for row in counted if row.treatment_area == COUNTY]
+    yield Truth("insured_admissions", {COUNTY: len(counted)})
+    yield Truth("insured_admissions_in_county", {COUNTY: len(here)})
 
 
 class Fund:

@@ -29,6 +29,7 @@ from county.roles import (
     room,
     township,
 )
+from county.scene import Truth
 
 HOSPITALS = (COUNTY_HOSPITAL, TCM_HOSPITAL)
 OWN_SYSTEM_TOWNSHIPS = (TOWNSHIP_A, TOWNSHIP_B)
@@ -275,6 +276,12 @@ class Bed:
         return sum(
             self.opened <= day and (self.closed is None or day < self.closed) for day in month.days
         )
+
+
+def open_bed_days(beds: dict[str, list[Bed]], month: Month) -> Truth:
+    """Days of the month that beds were open, by organization."""
+    amounts = {code: sum(bed.open_days(month) for bed in own) for code, own in beds.items()}
+    return Truth("open_bed_days", amounts)
 
 
 def make_beds(residents: int, months: list[Month]) -> dict[str, list[Bed]]:

@@ -4,9 +4,10 @@ Belongs here: the columns of the frames and the one form of an export. Not here:
 care come about (`population.py`, `services.py`) or how a sender writes rows (`systems/`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Any, Protocol
 from zlib import crc32
 
@@ -59,6 +60,20 @@ class Document:
     duplicate: int = 0
     faults: list[Fault] = field(default_factory=list)
     day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What a measure truly is in the month, counted by whoever lets it happen.
+
+    `amounts` holds each organization's part in the measure's own unit (money in yuan); who says
+    more of the same measure in the same month adds to it. `is_stock`: a quarter or year is its last
+    month, not the sum of its months.
+    """
+
+    measure: str
+    amounts: Mapping[str, int | Decimal]
+    is_stock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +130,4 @@ class Domain(Protocol):
 
     def __init__(self, seed: int, rates: dict[str, Any]) -> None: ...
 
-    def month(self, scene: Scene) -> Iterator[Export | Document]: ...
+    def month(self, scene: Scene) -> Iterator[Export | Document | Truth]: ...

@@ -4,8 +4,11 @@ Belongs here: the true events. Not here: drawing of visits (`outpatient.py`), wh
 writes about them (`systems/`), what they cost the fund (`insurance.py`).
 """
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from random import Random
 
 import numpy as np
@@ -18,6 +21,7 @@ from county.outpatient import Outpatient, need
 from county.parameters import parameters
 from county.people import Person
 from county.roles import COUNTY_HOSPITAL
+from county.scene import Truth
 
 _WITH_STAFF = ("hospital", "township", "village", "professional")
 INPATIENT = "3"
@@ -130,6 +134,46 @@ class CareMonth:
     discharged: list[Encounter] = field(default_factory=list)
     present: list[Encounter] = field(default_factory=list)
     cancelled_stays: list[Encounter] = field(default_factory=list)
+
+    def truths(self) -> Iterator[Truth]:
+        """Visits not cancelled, with what they cost; stays admitted, in bed at 24:00, and ended.
+
+        A hospital writes one front page for each stay that ended.
+        """
+        kept = self.outpatient.filter(pl.col("cancelled").is_null())
+        fee = pl.col("fee_fen")
+        by_place = kept.group_by("organization_id").agg(
+            pl.len().alias("visits"), pl.col("is_tcm").sum().alias("tcm"),
+            fee.is_not_null().sum().alias("with_fee"), fee.sum().alias("fee"),
+        )  # fmt: skip
+        visits = dict(by_place.select("organization_id", "visits").iter_rows())
+        yield Truth("outpatient_visits", visits)
+        primary = {code: count for code, count in visits.items() if BY_ID[code].is_primary_care}
+        yield Truth("primary_outpatient_visits", primary)
+        for measure, column in (
+            ("tcm_outpatient_visits", "tcm"), ("outpatient_visits_with_fee", "with_fee"),
+        ):  # fmt: skip
+            yield Truth(measure, dict(by_place.select("organization_id", column).iter_rows()))
+        fees = by_place.select("organization_id", "fee").iter_rows()
+        yield Truth("outpatient_fee_yuan", {code: Decimal(fen) / 100 for code, fen in fees})
+
+        yield _counted("admissions", [s for s in self.admitted if not s.cancelled])
+        in_bed: Counter[str] = Counter()
+        for stay in self.present:
+            in_bed[stay.organization_id] += stay.bed_days_in(self.month)
+        yield Truth("occupied_bed_days", in_bed)
+        days: Counter[str] = Counter()
+        for stay in self.discharged:
+            days[stay.organization_id] += stay.discharge_days
+        yield _counted("discharges", self.discharged)
+        yield Truth("discharge_bed_days", days)
+        pages = [s for s in self.discharged if s.organization_id in HOSPITALS]
+        yield _counted("discharged_front_pages", pages)
+        yield _counted("surgery_front_pages", [s for s in pages if s.operation is not None])
+
+
+def _counted(measure: str, stays: Iterable[Encounter]) -> Truth:
+    return Truth(measure, Counter(stay.organization_id for stay in stays))
 
 
 class Services:

@@ -14,7 +14,7 @@ import polars as pl
 
 from county.build import build_county
 from county.organizations import HOSPITALS, TOWNSHIPS
-from county.scene import Document, Export, Scene
+from county.scene import Document, Export, Scene, Truth
 
 WINTER, SUMMER = (12, 1, 2), (6, 7, 8)
 RESPIRATORY = ("J06", "J20")
@@ -29,7 +29,7 @@ class Onlooker:
     def __init__(self) -> None:
         self.scenes: list[Scene] = []
 
-    def month(self, scene: Scene) -> Iterator[Export | Document]:
+    def month(self, scene: Scene) -> Iterator[Export | Document | Truth]:
         self.scenes.append(scene)
         return iter(())
 

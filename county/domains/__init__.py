@@ -4,7 +4,8 @@ Chapters of the county guideline: `centres` (4.1), `services` (4.2), `medical_ma
 `public_health` (4.4), `administration` (4.5), `performance` (4.6) and `platform` (2 and 3).
 The folder `<chapter>/<domain>/` holds all of a domain: `domain.py` (what happens, class `Domain` as
 in `county.scene`) and its parts, `rates.yml` (each with a source or the word "assumed") and
-`layouts.yml` (how its senders lay out their exports, in the form of `county/systems/layouts.yml`).
+`layouts.yml` (how its senders lay out their exports, in the form of `county/systems/layouts.yml`)
+and, where it knows the truth of an indicator, `indicators.yml` (as `county/indicators.yml`).
 What several domains share stands where their folders meet.
 """
 
@@ -90,6 +91,11 @@ def rates_of(name: str) -> dict[str, Any]:
     """What a domain's `rates.yml` says, organizations by id."""
     loaded: dict[str, Any] = with_ids(read_yaml(folder_of(name) / "rates.yml"))
     return loaded
+
+
+def indicator_files() -> list[Path]:
+    """What domains know of indicators: numerator, denominator and formula."""
+    return sorted(_HERE.glob("*/*/indicators.yml"))
 
 
 def layout_files() -> list[Path]:

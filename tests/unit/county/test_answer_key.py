@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from county.answer_key import DEFINITIONS
+from county.answer_key import definitions
 from ingestion.errors import REASONS
 from tests.unit.county.built import Built
 
@@ -19,7 +19,7 @@ def test_shares_never_exceed_one(default: Built) -> None:
 def test_county_is_the_sum_of_its_leaves(default: Built) -> None:
     indicators = default.key("indicators")
     measures = default.key("measures")
-    for definition in DEFINITIONS:
+    for definition in definitions():
         for month in ("2026-01", "2026-06"):
             county = indicators.filter(
                 (pl.col("indicator_id") == definition.indicator_id)
@@ -41,7 +41,7 @@ def test_a_quarter_is_its_months_or_its_last_month(default: Built) -> None:
     county = default.key("indicators").filter(pl.col("organization_id") == "653999")
     by_period = {(i, p): d for i, p, d in county.select(
         "indicator_id", "period", "denominator").iter_rows()}  # fmt: skip
-    for definition in DEFINITIONS:
+    for definition in definitions():
         months = [by_period[definition.indicator_id, f"2026-0{n}"] for n in (4, 5, 6)]
         latest = definition.denominator.endswith("_managed")
         expected = months[-1] if latest else sum(months)
@@ -53,7 +53,7 @@ def test_every_indicator_has_activity_every_month(default: Built) -> None:
         (pl.col("organization_id") == "653999") & pl.col("period").str.contains("-")
     )
     assert county.filter(pl.col("denominator") == 0).is_empty()
-    assert set(county["indicator_id"]) == {d.indicator_id for d in DEFINITIONS}
+    assert set(county["indicator_id"]) == {d.indicator_id for d in definitions()}
 
 
 def test_hospital_beds_are_plausibly_used(default: Built) -> None:
