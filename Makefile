@@ -48,6 +48,11 @@ test: setup dev-tools browser ## all tests; what cannot be had here is skipped w
 check: setup dev-tools ## style, types and lock files
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
+.PHONY: derived
+derived: setup dev-tools ## write what is derived from YAML: library SQL and columns, dictionary, coverage, asset keys
+	@for what in standards.dbt_files standards.dictionary standards.guideline tests.unit.pipelines.test_definitions; \
+	  do .venv/bin/python -m $$what || exit 1; done
+
 .PHONY: bench
 bench: setup dev-tools ## measurements, peers side by side
 	@.venv/bin/python benchmarks/hl7_ingestion.py

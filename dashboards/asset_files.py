@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from datasets import Dataset, read_datasets
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "cockpit.yigong")
@@ -22,9 +23,9 @@ class AssetError(ValueError):
 
 @dataclass(frozen=True)
 class Assets:
-    """The compact files as read: file stem to content."""
+    """What was read, by name: datasets from beside the models, charts, pages (`layouts`)."""
 
-    datasets: dict[str, dict[str, Any]]
+    datasets: dict[str, Dataset]
     charts: dict[str, dict[str, Any]]
     layouts: dict[str, dict[str, Any]]
     css: str
@@ -36,20 +37,26 @@ def stable_id(kind: str, name: str) -> str:
 
 
 def read_assets(folder: Path = ASSETS) -> Assets:
-    """Read every asset file under a folder."""
+    """Read every asset file under a folder.
+
+    Charts stand in files of their own or in the page that shows them; any page may show any chart.
+
+    Raises:
+        AssetError: two charts have one name.
+    """
 
     def read(paths: list[Path]) -> dict[str, dict[str, Any]]:
         return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
 
+    charts, layouts = read(sorted(folder.glob("charts/*.yml"))), read(sorted(folder.glob("*.yml")))
+    for page, layout in layouts.items():
+        own = layout.get("charts", {})
+        if twice := set(own) & set(charts):
+            raise AssetError(f"page {page}: there are other charts named {sorted(twice)}")
+        charts |= own
     return Assets(
-        datasets=read(sorted(folder.glob("datasets/*.yml"))),
-        charts=read(sorted(folder.glob("charts/*.yml"))),
-        layouts=read(sorted(folder.glob("*.yml"))),
+        datasets=read_datasets(),
+        charts=charts,
+        layouts=layouts,
         css=(folder / "cockpit.css").read_text(encoding="utf-8"),
     )
-
-
-def column_labels(dataset: dict[str, Any]) -> dict[str, str]:
-    """Column name to Chinese label, in the order of the file; computed columns come last."""
-    stored = {name: label for group in dataset["columns"].values() for name, label in group.items()}
-    return stored | {name: item["label"] for name, item in dataset.get("computed", {}).items()}

@@ -23,6 +23,7 @@ import duckdb
 import translations
 import yaml
 from compile_assets import compile_bundle
+from datasets import property_files
 from home import DASHBOARDS, secret_key, superset_home, warehouse
 
 
@@ -37,13 +38,14 @@ def published_organizations() -> list[tuple[str, str]]:
 
 
 def fingerprint(organizations: list[tuple[str, str]]) -> str:
-    """Changes when Superset, anything in this folder or the list of organizations changes."""
+    """Changes with Superset, this folder, the datasets and the list of organizations."""
     digest = hashlib.sha256(importlib.metadata.version("apache-superset").encode())
     digest.update(json.dumps(organizations, ensure_ascii=False).encode())
     digest.update(os.environ.get("SUPERSET_DB_URI", "").encode())
     files = [*DASHBOARDS.glob("*.py"), *DASHBOARDS.glob("*.yml"), *DASHBOARDS.glob("assets/**/*")]
+    files += property_files()
     for path in sorted(path for path in files if path.is_file()):
-        digest.update(str(path.relative_to(DASHBOARDS)).encode())
+        digest.update(str(path.relative_to(DASHBOARDS.parent)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

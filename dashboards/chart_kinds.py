@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from datasets import Dataset
+
 COLOUR_SCHEME = "yigong"
 DEPTH_SCHEME = "yigong_depth"
 PRIMARY = {"r": 15, "g": 107, "b": 115, "a": 1}
@@ -30,7 +32,7 @@ class Kind:
     row_limit: int = 10_000
 
 
-def _axis(chart: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
+def _axis(chart: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
     """The x axis as the query wants it; the time column is cut to months."""
     name = chart["x"]
     axis = {
@@ -39,17 +41,17 @@ def _axis(chart: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
         "label": name,
         "sqlExpression": name,
     }
-    return {"timeGrain": "P1M", **axis} if name == dataset.get("time") else axis
+    return {"timeGrain": "P1M", **axis} if name == dataset.time else axis
 
 
-def _format(chart: dict[str, Any], dataset: dict[str, Any]) -> str:
+def _format(chart: dict[str, Any], dataset: Dataset) -> str:
     names = [chart["metric"]] if "metric" in chart else chart["metrics"]
-    return str(dataset["metrics"][names[0]].get("format", ",d"))
+    return str(dataset.metrics[names[0]].get("format", ",d"))
 
 
-def tile(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
+def tile(chart: dict[str, Any], dataset: Dataset) -> Kind:
     """Latest month in large, change against the month before, trend below."""
-    month = dataset["time"]
+    month = dataset.time
     params = {
         "x_axis": month,
         "time_grain_sqla": "P1M",
@@ -73,7 +75,7 @@ def tile(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
     return Kind("big_number", params, [_axis({"x": month}, dataset)], [chart["metric"]])
 
 
-def line(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
+def line(chart: dict[str, Any], dataset: Dataset) -> Kind:
     """Metrics over months, one line for each metric or each value of `by`."""
     groups = [chart["by"]] if "by" in chart else []
     params = {
@@ -110,7 +112,7 @@ def line(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
     )
 
 
-def bar(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
+def bar(chart: dict[str, Any], dataset: Dataset) -> Kind:
     """Horizontal bars, longest first."""
     limit = chart.get("limit", 10_000)
     params = {
@@ -140,7 +142,7 @@ def bar(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
     )
 
 
-def heat(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
+def heat(chart: dict[str, Any], dataset: Dataset) -> Kind:
     """Months across, organizations down, the value in the cell."""
     params = {
         "x_axis": chart["x"],
@@ -169,12 +171,12 @@ def heat(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
     return Kind("heatmap_v2", params, [_axis(chart, dataset), chart["by"]], [chart["metric"]])
 
 
-def table(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
+def table(chart: dict[str, Any], dataset: Dataset) -> Kind:
     """Rows of dimensions and metrics, coloured by `colours`."""
     groups, metrics = chart.get("by", []), chart["metrics"]
     config: dict[str, Any] = {}
     for name in metrics:
-        if number := dataset["metrics"][name].get("format"):
+        if number := dataset.metrics[name].get("format"):
             config[name] = {"d3NumberFormat": number, "d3SmallNumberFormat": number}
     for name, look in chart.get("columns", {}).items():
         words = {"align": "horizontalAlign", "width": "columnWidth", "format": "d3NumberFormat"}
@@ -189,7 +191,7 @@ def table(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
         "all_columns": [],
         "percent_metrics": [],
         "order_by_cols": [],
-        "timeseries_limit_metric": order if order in dataset["metrics"] else None,
+        "timeseries_limit_metric": order if order in dataset.metrics else None,
         "order_desc": bool(chart.get("descending", False)),
         "row_limit": 1000,
         "server_pagination": False,
@@ -216,7 +218,7 @@ def table(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
     return Kind("table", params, groups, metrics, ordering, 1000)
 
 
-def area_map(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
+def area_map(chart: dict[str, Any], dataset: Dataset) -> Kind:
     """Polygons without a tile server, darker where the metric is larger."""
     params = {
         "line_column": chart["ring"],
@@ -252,7 +254,7 @@ def area_map(chart: dict[str, Any], dataset: dict[str, Any]) -> Kind:
     return Kind("deck_polygon", params, [chart["ring"], chart["by"]], [chart["metric"]])
 
 
-KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Kind]] = {
+KINDS: dict[str, Callable[[dict[str, Any], Dataset], Kind]] = {
     "tile": tile,
     "line": line,
     "bar": bar,

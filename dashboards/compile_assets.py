@@ -15,22 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from asset_files import AssetError, Assets, column_labels, read_assets, stable_id
+from asset_files import AssetError, Assets, read_assets, stable_id
 from chart_kinds import KINDS, Kind
+from datasets import Dataset
 from layout import compile_dashboard
 from metrics import metric_sql
 
 DATABASE_NAME = "县域医共体数据湖仓"
-METRIC_KEYS = {"label", "format", "sql", "sum", "ratio", "only", "blank_when"}
-TYPES = {"text": "VARCHAR", "date": "DATE", "number": "DOUBLE", "boolean": "BOOLEAN"}
+TYPES = {"timestamp with time zone": "TIMESTAMP"}
 
 
-def _column(name: str, label: str, kind: str, expression: str | None = None) -> dict[str, Any]:
+def _column(name: str, label: str, data_type: str, expression: str | None = None) -> dict[str, Any]:
+    kind = TYPES.get(data_type, data_type.upper())
     return {
         "column_name": name,
         "verbose_name": label,
-        "type": "TIMESTAMP" if name.endswith("_at") else TYPES[kind],
-        "is_dttm": kind == "date",
+        "type": kind,
+        "is_dttm": kind in ("DATE", "TIMESTAMP"),
         "is_active": True,
         "groupby": True,
         "filterable": True,
@@ -58,38 +59,32 @@ def compile_database() -> dict[str, Any]:
     }
 
 
-def compile_dataset(table: str, dataset: dict[str, Any]) -> dict[str, Any]:
+def compile_dataset(table: str, dataset: Dataset) -> dict[str, Any]:
     """One physical table with its Chinese labels and metrics."""
     columns = [
-        _column(name, label, kind)
-        for kind, names in dataset["columns"].items()
-        for name, label in names.items()
+        _column(name, column.label, column.data_type) for name, column in dataset.columns.items()
     ] + [
-        _column(name, item["label"], "text", item["sql"])
-        for name, item in dataset.get("computed", {}).items()
+        _column(name, item["label"], "varchar", item["sql"])
+        for name, item in dataset.computed.items()
     ]
     metrics = [
         {
             "metric_name": name,
             "verbose_name": metric["label"],
             "metric_type": None,
-            "expression": metric_sql(metric, dataset.get("rows", "own")),
+            "expression": metric_sql(metric, dataset.rows),
             "description": None,
             "d3format": metric.get("format"),
             "currency": None,
             "extra": {},
             "warning_text": None,
         }
-        for name, metric in dataset["metrics"].items()
+        for name, metric in dataset.metrics.items()
     ]
-    if unknown := [
-        name for name, metric in dataset["metrics"].items() if set(metric) - METRIC_KEYS
-    ]:
-        raise AssetError(f"dataset {table}: unknown keys in metrics {unknown}")
     return {
         "table_name": table,
-        "main_dttm_col": dataset.get("time"),
-        "description": dataset["label"],
+        "main_dttm_col": dataset.time,
+        "description": dataset.label,
         "default_endpoint": None,
         "offset": 0,
         "cache_timeout": None,
@@ -111,9 +106,9 @@ def compile_dataset(table: str, dataset: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _adhoc_filters(chart: dict[str, Any], dataset: dict[str, Any]) -> list[dict[str, Any]]:
+def _adhoc_filters(chart: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]]:
     filters: list[dict[str, Any]] = []
-    if month := dataset.get("time"):
+    if month := dataset.time:
         filters.append(
             {
                 "clause": "WHERE",
@@ -180,13 +175,12 @@ def compile_chart(name: str, chart: dict[str, Any], assets: Assets) -> dict[str,
         raise AssetError(f"chart {name}: viz {chart['viz']} is none of {sorted(KINDS)}")
     dataset = assets.datasets[chart["dataset"]]
     kind = KINDS[chart["viz"]](chart, dataset)
-    known = column_labels(dataset)
     for column in kind.columns:
         label = column["label"] if isinstance(column, dict) else column
-        if label not in known:
+        if label not in dataset.labels:
             raise AssetError(f"chart {name}: no column {label} in {chart['dataset']}")
     for metric in kind.metrics:
-        if metric not in dataset["metrics"]:
+        if metric not in dataset.metrics:
             raise AssetError(f"chart {name}: no metric {metric} in {chart['dataset']}")
     filters = _adhoc_filters(chart, dataset)
     params = {

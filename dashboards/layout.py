@@ -38,7 +38,9 @@ def _position(name: str, layout: dict[str, Any], assets: Assets) -> dict[str, An
             else:
                 chart = cell["chart"]
                 if chart not in assets.charts:
-                    raise AssetError(f"layout {name}: no chart {chart}")
+                    raise AssetError(f"page {name}: no chart {chart}")
+                if f"CHART-{chart}" in position:
+                    raise AssetError(f"page {name}: shows {chart} twice")
                 cell_id, kind = f"CHART-{chart}", "CHART"
                 meta = {
                     "chartId": numbers[chart],
@@ -96,12 +98,12 @@ def _native_filter(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def compile_dashboard(name: str, layout: dict[str, Any], assets: Assets) -> dict[str, Any]:
-    """One dashboard page from its layout file."""
+    """One dashboard page from its layout file; its address ends in the name of the file."""
     return {
         "dashboard_title": layout["title"],
         "description": None,
         "css": assets.css,
-        "slug": layout["slug"],
+        "slug": name.replace("_", "-"),
         "certified_by": "",
         "certification_details": "",
         "published": True,
@@ -122,7 +124,9 @@ def compile_dashboard(name: str, layout: dict[str, Any], assets: Assets) -> dict
             "expanded_slices": {},
             "timed_refresh_immune_slices": [],
             "default_filters": "{}",
-            "native_filter_configuration": [_native_filter(item) for item in layout["filters"]],
+            "native_filter_configuration": [
+                _native_filter(item) for item in layout.get("filters", [])
+            ],
         },
         "version": "1.0.0",
     }

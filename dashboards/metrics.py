@@ -1,4 +1,4 @@
-"""Turns the compact metrics of assets/datasets/*.yml into SQL for DuckDB.
+"""Turns the compact metrics beside the models into SQL for DuckDB.
 
 Belongs here: how a sum or a ratio is taken over whatever organizations a reader may see.
 Does not belong here: anything about one table or one chart.

@@ -1,4 +1,8 @@
-"""What a suite file may say: `expectations/<layer>/<table>.yml`. Not here: running it."""
+"""What a suite file may say: `expectations/<layer>/<table>.yml`. Not here: running it.
+
+A suite says nothing of columns, labels or keys: those stand with the entity or the model, and
+dbt's own tests hold keys, types and constraints.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -6,6 +10,9 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
+
+from ingestion.entity import entities
+from standards.model_files import models
 
 SUITE_DIR = Path(__file__).parent
 Layer = Literal["silver", "libraries", "marts"]
@@ -31,7 +38,6 @@ class Suite(BaseModel):
 
     table: str
     layer: Layer
-    label_zh: str = ""
     key: list[str] = []
     expectations: list[Expectation]
 
@@ -45,17 +51,18 @@ class Suite(BaseModel):
 
 @cache
 def suites(directory: Path = SUITE_DIR) -> tuple[Suite, ...]:
-    """All suites, by layer then table.
+    """All suites, by layer then table; failing rows are named by the key of the table.
 
     Raises:
         pydantic.ValidationError: a file says something the model does not know.
-        ValueError: a file stands in the wrong folder or under the wrong name.
+        KeyError: a file is not named after an entity or model.
     """
     found = []
     for layer in LAYERS:
         for path in sorted((directory / layer).glob("*.yml")):
-            suite = Suite.model_validate(yaml.safe_load(path.read_text("utf-8")))
-            if (suite.layer, suite.table) != (layer, path.stem):
-                raise ValueError(f"{path}: defines {suite.layer}/{suite.table}")
-            found.append(suite)
+            table = path.stem
+            key = entities()[table].key if layer == "silver" else models()[table].key
+            content = yaml.safe_load(path.read_text("utf-8"))
+            known = {"table": table, "layer": layer, "key": key}
+            found.append(Suite.model_validate(content | known))
     return tuple(found)

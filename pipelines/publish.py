@@ -60,10 +60,10 @@ def publish(
         " published_at, (select max(last_day(month)) from service_month) as data_through,"
         f" '{_quality_state(quality)}' as quality_state"
     )
-    counts = _copy(lake.warehouse, building / "county.duckdb", cockpit, publication)
-    counts |= _copy(
-        lake.warehouse, building / "analysis.duckdb", [*libraries, *marts, *evidence], publication
-    )
+    comments = _comments(manifest)
+    counts = _copy(lake.warehouse, building / "county.duckdb", cockpit, publication, comments)
+    everything = [*libraries, *marts, *evidence]
+    counts |= _copy(lake.warehouse, building / "analysis.duckdb", everything, publication, comments)
     _export_parquet(building / "analysis.duckdb", building / "parquet")
     _write_manifest(building, version, moment.isoformat(), counts, quality)
     building.rename(lake.published / f"v{version}")
@@ -91,7 +91,27 @@ def _tables(manifest: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
     return sorted(libraries), sorted(marts), sorted(evidence)
 
 
-def _copy(warehouse: Path, target: Path, tables: list[str], publication: str) -> dict[str, int]:
+def _comments(manifest: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """By table: what it and its columns (`table."column"`) are called in Chinese."""
+    described = [n for n in manifest["nodes"].values() if n["resource_type"] == "model"]
+    described += [n for n in manifest["sources"].values() if n["source_name"] == "published"]
+    found = {}
+    for node in described:
+        columns = [
+            (f'column "{node["name"]}"."{name}"', column["description"])
+            for name, column in node["columns"].items()
+        ]
+        found[node["name"]] = [(f'table "{node["name"]}"', node["description"]), *columns]
+    return found
+
+
+def _copy(
+    warehouse: Path,
+    target: Path,
+    tables: list[str],
+    publication: str,
+    comments: dict[str, list[tuple[str, str]]],
+) -> dict[str, int]:
     connection = duckdb.connect(str(target))
     try:
         connection.execute(f"attach '{warehouse}' as warehouse (read_only)")
@@ -101,6 +121,10 @@ def _copy(warehouse: Path, target: Path, tables: list[str], publication: str) ->
             row = connection.execute(f'select count(*) from "{table}"').fetchone()
             counts[table] = int(row[0]) if row else 0
         connection.execute(f"create table publication as {publication}")
+        for table in [*tables, "publication"]:
+            for what, label in comments.get(table, []):
+                label = label.replace("'", "''")
+                connection.execute(f"comment on {what} is '{label}'")
         connection.execute("detach warehouse")
         connection.execute("checkpoint")
     finally:

@@ -2,7 +2,7 @@
 
 Belongs here: the text of `models/<library>/<model>.sql` and of the columns in the YAML beside it,
 where that YAML says `latest_of: <entity>` (or `columns_of:`, for the columns only). Both are kept
-in git to be read; `python -m standards.dbt_files` writes them, a test fails on drift. Not here: how
+in git to be read; `make derived` writes them, a test fails on drift. Not here: how
 a fact takes new batches (`macros/facts.sql`) and models with SQL of their own.
 """
 
@@ -55,7 +55,7 @@ def columns_text(entity: Entity) -> str:
     null here, because a code that no crosswalk knows is kept raw.
     """
     source = f"ingestion/entities/{entity.entity}.yml"
-    lines = [f"{COLUMNS_LINE}  # from {source}: change it there, run python -m standards.dbt_files"]
+    lines = [f"{COLUMNS_LINE}  # from {source}: change it there, make derived"]
     for name, column in entity.columns.items():
         is_never_null = name in entity.key and column.required
         lines.append(_column(name, SQL_TYPE[column.type], column.label_zh, column, is_never_null))
@@ -106,7 +106,7 @@ def latest_sql(model: Model, entity: Entity) -> str:
         [
             f"-- Grain: {model.grain}.",
             f"-- Written from ingestion/entities/{entity.entity}.yml by"
-            " `python -m standards.dbt_files`; change it there.",
+            " `make derived`; change it there.",
             f"{{% set key = [{key}] %}}",
             f"{{{{ fact_config('{entity.entity}', key) }}}}",
             "with",

@@ -1,5 +1,5 @@
 -- Grain: one shared clinical document.
--- Written from ingestion/entities/clinical_document.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/clinical_document.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'document_id'] %}
 {{ fact_config('clinical_document', key) }}
 with

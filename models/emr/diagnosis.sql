@@ -1,5 +1,5 @@
 -- Grain: one diagnosis of one encounter and document.
--- Written from ingestion/entities/diagnosis.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/diagnosis.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'encounter_id', 'document_id', 'sequence_number'] %}
 {{ fact_config('diagnosis', key) }}
 with

@@ -1,5 +1,5 @@
 -- Grain: one visit or stay at one organization, latest version.
--- Written from ingestion/entities/encounter.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/encounter.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'encounter_id'] %}
 {{ fact_config('encounter', key) }}
 with

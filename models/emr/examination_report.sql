@@ -1,5 +1,5 @@
 -- Grain: one examination report.
--- Written from ingestion/entities/examination_report.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/examination_report.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'report_id'] %}
 {{ fact_config('examination_report', key) }}
 with

@@ -1,5 +1,5 @@
 -- Grain: one discharged stay.
--- Written from ingestion/entities/front_page.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/front_page.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'encounter_id'] %}
 {{ fact_config('front_page', key) }}
 with

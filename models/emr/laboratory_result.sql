@@ -1,5 +1,5 @@
 -- Grain: one result item of one laboratory report.
--- Written from ingestion/entities/laboratory_result.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/laboratory_result.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'report_id', 'item_sequence', 'test_code'] %}
 {{ fact_config('laboratory_result', key) }}
 with

@@ -1,5 +1,5 @@
 -- Grain: one drug line of one prescription.
--- Written from ingestion/entities/prescription.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/prescription.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'prescription_id', 'item_number_text'] %}
 {{ fact_config('prescription', key) }}
 with

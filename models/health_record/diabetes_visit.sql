@@ -1,5 +1,5 @@
 -- Grain: one follow-up visit of one patient.
--- Written from ingestion/entities/diabetes_visit.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/diabetes_visit.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'visit_id'] %}
 {{ fact_config('diabetes_visit', key) }}
 with

@@ -1,5 +1,5 @@
 -- Grain: one health record archive.
--- Written from ingestion/entities/health_archive.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/health_archive.yml by `make derived`; change it there.
 {% set key = ['archive_id'] %}
 {{ fact_config('health_archive', key) }}
 with

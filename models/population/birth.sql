@@ -1,5 +1,5 @@
 -- Grain: one birth certificate.
--- Written from ingestion/entities/birth.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/birth.yml by `make derived`; change it there.
 {% set key = ['birth_certificate_id'] %}
 {{ fact_config('birth', key) }}
 with

@@ -1,5 +1,5 @@
 -- Grain: one death certificate.
--- Written from ingestion/entities/death.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/death.yml by `make derived`; change it there.
 {% set key = ['death_certificate_id'] %}
 {{ fact_config('death', key) }}
 with

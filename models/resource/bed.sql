@@ -1,5 +1,5 @@
 -- Grain: one bed and the period it is open.
--- Written from ingestion/entities/bed.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/bed.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'bed_id', 'opened_date'] %}
 {{ fact_config('bed', key) }}
 with

@@ -1,5 +1,5 @@
 -- Grain: one employment of one staff member.
--- Written from ingestion/entities/staff.yml by `python -m standards.dbt_files`; change it there.
+-- Written from ingestion/entities/staff.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'staff_id'] %}
 {{ fact_config('staff', key) }}
 with

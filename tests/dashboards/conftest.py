@@ -1,6 +1,8 @@
-"""The real cockpit for the tests: Superset on a free port over a fixture county, and a browser.
+"""The real cockpit for the tests: Superset on a free port over a published county, and a browser.
 
-YIGONG_TEST_HOME, when set, is a data home whose published county is used instead of the fixture;
+The county is a small one of the simulator that the pipeline has taken in, built and published.
+
+YIGONG_TEST_HOME, when set, is a data home whose published county is used instead;
 nothing is written into it. Without the Superset environment or Chromium the tests skip with a
 reason; under CI=true they fail.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +20,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.dashboards import warehouse
+from county.build import build_county
 from tests.dashboards.running_cockpit import DASHBOARDS, PYTHON, Cockpit
 
+RESIDENTS, MONTHS, SEED = 300, 3, 7
 CHROMIUM = Path(os.environ.get("YIGONG_CHROMIUM", "/usr/bin/chromium"))
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
@@ -44,12 +48,21 @@ def need(path: Path, what: str) -> None:
 
 @pytest.fixture(scope="session")
 def cockpit_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data home with a published county."""
+    """A data home with a county that the pipeline has published."""
     home = tmp_path_factory.mktemp("cockpit")
     if given := os.environ.get("YIGONG_TEST_HOME"):
         (home / "published").symlink_to(Path(given).resolve() / "published")
     else:
-        warehouse.write_warehouse(home)
+        build_county(RESIDENTS, MONTHS, SEED, home / "county")
+        command = [str(Path(sys.executable).parent / "yigong"), "run"]
+        done = subprocess.run(
+            [*command, "--inbox", str(home / "county" / "inbox")],
+            env=os.environ | {"YIGONG_HOME": str(home)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return home
 
 

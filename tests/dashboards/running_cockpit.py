@@ -1,7 +1,6 @@
 """A running cockpit and its REST interface, for the tests.
 
-Belongs here: talking to the cockpit. Does not belong here: starting it (conftest.py), its county
-(warehouse.py).
+Belongs here: talking to the cockpit. Does not belong here: starting it, its county (conftest.py).
 """
 
 from __future__ import annotations

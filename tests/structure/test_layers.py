@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "ingestion": {"ingestion"},
     "identity": {"identity", "ingestion"},
     "county": {"county", "ingestion", "standards"},
-    "expectations": {"expectations"},
+    "expectations": {"expectations", "ingestion", "standards"},
     "pipelines": {*ROOMS} - {"dashboards"},
     "dashboards": {"dashboards"},
 }

@@ -1,7 +1,7 @@
 """The asset graph: its keys, what every asset says of itself, what waits for what; the sensor.
 
 `asset_keys.txt` is the snapshot; write it again with
-`python -m tests.unit.pipelines.test_definitions` and read the diff.
+`make derived` and read the diff.
 """
 
 import os

@@ -18,6 +18,8 @@ MANIFEST = {
             "name": name,
             "original_file_path": path,
             "config": {"materialized": "table"},
+            "description": "试表",
+            "columns": {"number": {"name": "number", "description": "数 'n'"}},
         }
         for name, path in {
             "service_month": "marts/operations/service_month.sql",
@@ -25,7 +27,16 @@ MANIFEST = {
             "evidence_bed": "marts/performance/evidence/evidence_bed.sql",
             "person": "models/population/person.sql",
         }.items()
-    }
+    },
+    "sources": {
+        "publication": {
+            "resource_type": "source",
+            "source_name": "published",
+            "name": "publication",
+            "description": "发布版本",
+            "columns": {},
+        }
+    },
 }
 
 
@@ -77,6 +88,21 @@ def test_readers_see_one_version_whole_while_versions_are_swapped(lake: Lake) ->
         reader.join()
     assert faults == []
     assert len(seen) > 1
+
+
+@pytest.mark.parametrize("name", ["county.duckdb", "analysis.duckdb"])
+def test_tables_and_columns_carry_their_labels(lake: Lake, name: str) -> None:
+    publish(lake, MANIFEST, quality={"passed": 1})
+    with duckdb.connect(str(lake.published / "current" / name), read_only=True) as connection:
+        tables = dict(
+            connection.execute("select table_name, comment from duckdb_tables()").fetchall()
+        )
+        columns = connection.execute(
+            "select comment from duckdb_columns() where column_name = 'number'"
+        ).fetchall()
+    assert tables["service_month"] == "试表"
+    assert tables["publication"] == "发布版本"
+    assert set(columns) == {("数 'n'",)}
 
 
 def test_the_manifest_digests_every_file(lake: Lake) -> None:

@@ -6,17 +6,21 @@ import pytest
 
 from ingestion.entity import entities
 from standards.dbt_files import dbt_files
+from standards.dictionary import DICTIONARY, dictionary_text
 from standards.model_files import MODEL_FOLDERS, PROJECT_DIR, models, property_files
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+NUMBERS = {"bigint", "double", "decimal(18,2)"}
 STAGING = PROJECT_DIR / "models" / "staging"
 
 
 @pytest.mark.parametrize("name", sorted(dbt_files()))
 def test_generated_file_has_not_drifted(name: str) -> None:
-    assert (PROJECT_DIR / name).read_text("utf-8") == dbt_files()[name], (
-        "run: python -m standards.dbt_files"
-    )
+    assert (PROJECT_DIR / name).read_text("utf-8") == dbt_files()[name], "run: make derived"
+
+
+def test_the_data_dictionary_has_not_drifted() -> None:
+    assert DICTIONARY.read_text("utf-8") == dictionary_text(), "run: make derived"
 
 
 def test_every_model_is_described_beside_its_sql() -> None:
@@ -41,6 +45,8 @@ def test_a_model_is_described_in_full(name: str) -> None:
     assert model.key and required, "a key, and columns that are never null"
     for column in model.columns:
         assert CHINESE.search(column.description), column.name
+        if column.data_type in NUMBERS and not model.entity and "version" not in column.name:
+            assert column.config.meta.unit, f"{column.name}: in which unit?"
         if column.name.endswith("_yuan"):
             assert (column.data_type, column.config.meta.unit) == ("decimal(18,2)", "yuan")
 

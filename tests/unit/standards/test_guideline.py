@@ -29,9 +29,7 @@ def test_a_contract_serves_feeds_of_the_guideline(feed: str) -> None:
 
 
 def test_the_coverage_page_has_not_drifted() -> None:
-    assert COVERAGE.read_text("utf-8") == coverage_text(CONTRACTS), (
-        "run: python -m standards.guideline"
-    )
+    assert COVERAGE.read_text("utf-8") == coverage_text(CONTRACTS), "run: make derived"
 
 
 @pytest.mark.skipif(not SEED.exists(), reason="../shared is not here")
