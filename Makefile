@@ -65,6 +65,10 @@ dev: setup ## the Dagster page on loopback
 conformance: setup ## docs/conformance.md from ../shared/samples
 	@.venv/bin/python -m ingestion.conformance ../shared/samples docs/conformance.md
 
+.PHONY: golden
+golden: setup ## expected rows of every sample in sites/demo/golden; read the diff before you commit it
+	@.venv/bin/python -m ingestion.golden
+
 .PHONY: clean
 clean: ## remove the lake (var/) but keep what is installed
 	@rm -rf var
