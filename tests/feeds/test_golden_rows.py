@@ -5,7 +5,6 @@ committed. A contract that takes the right number of rows from the wrong column 
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
