@@ -23,9 +23,9 @@ from hl7apy.parser import parse_message
 from ingestion.clock import now
 from ingestion.contract import Contract
 from ingestion.formats.source import SourceFile
-from ingestion.ingest import parse
 from ingestion.lake import Lake
 from ingestion.landing import Landing
+from ingestion.parse import parse
 from ingestion.vault import Vault
 
 OBX_PER_MESSAGE = 20

@@ -20,14 +20,13 @@ from pathlib import Path
 
 import polars as pl
 
-from ingestion import bronze, silver
+from ingestion import bronze, guard, silver
 from ingestion.booking import Batch, Change, Count, Quarantined, Supersession
 from ingestion.clock import now
 from ingestion.contract import Contract
 from ingestion.definition import definition_of
 from ingestion.entity import entities, raw_name
 from ingestion.formats.source import FILE, ITEM, RECORD, Parsed
-from ingestion.ingest import parse
 from ingestion.lake import Lake
 from ingestion.landing import Digests, Landing, Outcome, rows_by_day
 from ingestion.ledger import Ledger
@@ -150,18 +149,26 @@ class _Again:
 
     def run(self, *, keep: bool, careful: bool) -> Conformed:
         feed, moment = self.contract.feed, datetime.fromisoformat(self.old["received_at"])
-        files = bronze.batch(self.lake, feed, self.old["arrival_id"])
-        parsed = parse(self.contract, [file for file, _ in files])
+        arrival = self.old["arrival_id"]
         held = self.ledger.held(self.old["batch_id"])
+        where = bronze.paths(self.lake, feed, arrival)
+        files = bronze.contents(self.lake, feed, arrival)
+        parsed = guard.parse_batch(
+            self.contract,
+            bronze.files(where),
+            where,
+            [file.byte_count for file in files],
+            apart=any(row["reason_code"] in guard.COSTLY for row in held),
+        )
         open_elsewhere = self.ledger.open_ids(feed) - {row["quarantine_id"] for row in held}
         batch_id = self.ledger.next_batch_id(now())
         landing = Landing(
-            self.lake, self.contract, self.vault, batch_id, self.old["arrival_id"], moment,
+            self.lake, self.contract, self.vault, batch_id, arrival, moment,
             self.seen, self.left,
         )  # fmt: skip
         definition = definition_of(self.contract)
         visible = silver.files_of(self.lake, feed, self.old["batch_id"])
-        names = [(file.name, digest) for file, digest in files]
+        names = [(file.name, file.digest) for file in files]
         with silver.unfinished(self.lake, feed):
             if keep:
                 (definition,) = self.ledger.definitions({self.old["definition_id"]})

@@ -25,7 +25,14 @@ from ingestion.vault import Vault
 UNREADABLE = "unreadable"
 """The entity name under which pieces are booked that never became rows."""
 
+EMPTY = "carries_nothing"
+"""The entity name under which records are booked that carry nothing by their kind."""
+
 Digests = dict[str, pl.Series]
+
+
+class ReaderFailed(Exception):
+    """Rows of a batch could not be conformed; which file it was is found by halving."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,9 @@ class Landing:
             self.outcome.counts[UNREADABLE] = Count(
                 received=len(pieces), quarantined=kept, duplicate=again
             )
+        if parsed.empty:
+            empty = len(parsed.empty)
+            self.outcome.counts[EMPTY] = Count(received=empty, accepted=empty)
         self._write_people(persons, files)
         for name, rows in self.carried.items():
             self._save(entities()[name], rows)
@@ -109,13 +119,16 @@ class Landing:
             stands = self.carried[name]["row_digest"]
             source = source.filter(~row_digests(source, shared=hidden).is_in(stands.implode()))
         repeats = received - len(source)
-        result = conform(
-            source,
-            entity=entity,
-            record=mapping.records[name],
-            contract=self.contract,
-            hidden=hidden,
-        )
+        try:
+            result = conform(
+                source,
+                entity=entity,
+                record=mapping.records[name],
+                contract=self.contract,
+                hidden=hidden,
+            )
+        except Exception as error:
+            raise ReaderFailed(f"{name}: {type(error).__name__}") from error
         accepted = self._unseen(name, result.accepted)
         refused = [
             Quarantined(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from ingestion import bronze
 from ingestion.lake import Lake, write_parquet
 from ingestion.ledger import Ledger
 
@@ -83,7 +84,7 @@ def settle(lake: Lake, feed: str, ledger: Ledger) -> None:
             retire(lake, [path])
     arrivals = ledger.arrival_ids(feed)
     for path in lake.bronze(feed).glob("*/*.parquet"):
-        if path.stem not in arrivals:
+        if bronze.batch_of(path) not in arrivals:
             path.unlink()
     _mark(lake, feed).unlink()
 

@@ -1,7 +1,8 @@
 """The `yigong` command: words to functions, results to tables or JSON, errors to exit codes.
 
 Exit codes: 0 done; 1 bad input; 2 wrong command line; 3 a critical check failed and nothing was
-published; 4 the ledger does not balance; 5 nothing is published yet; 6 a model or test failed.
+published; 4 the ledger does not balance; 5 nothing is published yet; 6 a model or test failed;
+7 done, but for files that could not be taken.
 """
 
 import logging
@@ -21,7 +22,9 @@ from pipelines.settings import PROJECT, prepare_environment
 
 if TYPE_CHECKING:
     from expectations.runner import CheckOutcome
+    from pipelines.steps import Ingested
 
+LEFT_SHOWN = 50
 
 app = typer.Typer(
     name="yigong",
@@ -33,7 +36,7 @@ app = typer.Typer(
         "起步：yigong county --out DIR 生成示范县；yigong run --inbox DIR/inbox 跑完整流程；"
         "yigong indicators --period 2026-06 看指标；yigong serve 打开驾驶舱。\n\n"
         "退出码：0 完成；1 输入有误；2 命令行有误；3 关键检查未过、未发布；4 台账不平；"
-        "5 尚未发布；6 模型或测试失败。"
+        "5 尚未发布；6 模型或测试失败；7 已完成，但有文件未能接入。"
     ),
 )
 quarantine_app = typer.Typer(no_args_is_help=True, help="隔离区：查看、定位、修复后重放。")
@@ -87,15 +90,22 @@ def run(
 
     with console.progress_bars(quiet=json):
         summary = run_all(open_lake(), inbox=inbox)
+    left = summary.ingested.left
     if json:
         warnings = sum(not o.passed for o in summary.checks)
         console.print_json(
-            {"version": summary.version, "checks": len(summary.checks), "warnings": warnings}
+            {
+                "version": summary.version,
+                "checks": len(summary.checks),
+                "warnings": warnings,
+                "left": [vars(one) for one in left],
+            }
         )
-        return
-    show_feeds()
-    _show_warnings(summary.checks)
-    console.console.print(f"已发布 v{summary.version}")
+    else:
+        show_feeds()
+        _show_warnings(summary.checks)
+        console.console.print(f"已发布 v{summary.version}")
+    _tell_left(summary.ingested)
 
 
 @app.command()
@@ -114,13 +124,32 @@ def ingest(
     if unknown:
         raise ValueError(f"没有这些数据源的契约：{', '.join(sorted(unknown))}")
     with console.progress_bars(quiet=json):
-        runs = steps.ingest(lake, feeds=feed, inbox=inbox)
+        done = steps.ingest(lake, feeds=feed, inbox=inbox)
     require_balance(lake)
-    rows = [{"feed": r.feed, "files": r.files, "records": r.records, **vars(r.count)} for r in runs]
+    rows = [
+        {"feed": r.feed, "files": r.files, "records": r.records, **vars(r.count)}
+        for r in done.feeds
+    ]
     if json:
         console.print_json(rows)
     else:
         console.print_table("本次接入", rows, {"feed": "数据源", "files": "文件", **COUNT_LABELS})
+    _tell_left(done)
+
+
+def _tell_left(ingested: "Ingested") -> None:
+    """Name on standard error what was left lying.
+
+    Raises:
+        typer.Exit: with code 7, when something agreed is missing.
+    """
+    for one in ingested.left[:LEFT_SHOWN]:
+        console.errors.print(f"未接入：{one}", markup=False, style="yellow", soft_wrap=True)
+    if len(ingested.left) > LEFT_SHOWN:
+        more = len(ingested.left) - LEFT_SHOWN
+        console.errors.print(f"未接入：另有 {more} 个，见 yigong status --json", style="yellow")
+    if not ingested.whole:
+        raise typer.Exit(7)
 
 
 @app.command()

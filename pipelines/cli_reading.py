@@ -56,6 +56,8 @@ def status(json: JsonFlag = False) -> None:
     show_feeds()
     balance = "[green]平衡[/]" if found["ledger_balanced"] else "[bold red]不平[/]"
     version = f"v{found['version']}（{found['published_at']}）" if found["version"] else "尚未发布"
+    for one in found["left"][:20]:
+        console.console.print(f"未接入：{one['text']}", markup=False, style="yellow")
     console.console.print(f"台账：{balance}　发布版本：{version}　目录：{found['home']}")
 
 

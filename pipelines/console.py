@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,6 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.progress import Step, listening
 
@@ -69,7 +71,7 @@ def progress_bars(*, quiet: bool = False) -> Iterator[None]:
                 tasks[step.stage],
                 completed=step.done,
                 total=step.total,
-                note=f"{step.name} {step.note}",
+                note=escape(f"{step.name} {step.note}"),
             )
 
         with listening(show):
@@ -79,7 +81,8 @@ def progress_bars(*, quiet: bool = False) -> Iterator[None]:
 def _plain(step: Step) -> None:
     if step.done >= step.total:
         label = STAGES.get(step.stage, step.stage)
-        console.print(f"✔ {label} {step.done}/{step.total} {step.name} {step.note}".rstrip())
+        line = f"✔ {label} {step.done}/{step.total} {step.name} {step.note}".rstrip()
+        console.print(line, markup=False)
 
 
 def print_json(value: Any) -> None:
@@ -108,7 +111,7 @@ def print_table(title: str, rows: Sequence[dict[str, Any]], columns: dict[str, s
         number = any(isinstance(row.get(key), int | float | Decimal) for row in rows)
         table.add_column(header, justify="right" if number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(row.get(key)) for key in columns))
+        table.add_row(*(Text(_cell(row.get(key))) for key in columns))
     console.print(table)
 
 

@@ -77,14 +77,16 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
 
 
 def _waiting(lake: Lake) -> list[Path]:
-    from ingestion.transports import directory
+    from ingestion.transports.directory import Directory
 
+    inbox = Directory(lake.inbox)
     with Ledger(lake.home) as ledger:
         return [
-            path
+            one.path
             for contract in _CONTRACTS.values()
-            for path in directory.waiting(
-                lake.inbox, contract.location.pattern, ledger.seen(contract.feed)
+            if contract.location.kind == "directory"
+            for one in inbox.waiting(
+                contract.feed, contract.location.pattern, ledger.seen(contract.feed)
             )
         ]
 

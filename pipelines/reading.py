@@ -14,6 +14,9 @@ from pipelines.site import contracts, indicator_systems
 from standards import catalogue
 from standards.catalogue import CONFIDENCE_NAME, STATE_NAME
 
+LEFT_FILE = "left_lying.json"
+"""Written by `steps.ingest`."""
+
 
 class NothingPublished(RuntimeError):
     """No version has been published yet."""
@@ -52,7 +55,15 @@ def status(lake: Lake) -> dict[str, Any]:
         "published_at": published["published_at"] if published else None,
         "ledger_balanced": balanced,
         "feeds": feeds,
+        "left": left_lying(lake),
     }
+
+
+def left_lying(lake: Lake) -> list[dict[str, str]]:
+    """What the last run over all feeds left: `feed`, `name`, `why`, `detail` and `text`."""
+    path = lake.home / LEFT_FILE
+    found: list[dict[str, str]] = json.loads(path.read_text("utf-8")) if path.exists() else []
+    return found
 
 
 def unmapped_codes(lake: Lake, *, feed: str | None = None) -> list[dict[str, Any]]:

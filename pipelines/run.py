@@ -25,7 +25,7 @@ def run_all(lake: Lake, *, inbox: Path | None = None) -> RunSummary:
         CriticalFailure: a critical expectation failed; the published version stays as it was.
         BuildFailed: a model or dbt test failed.
     """
-    feeds = steps.ingest(lake, inbox=inbox)
+    ingested = steps.ingest(lake, inbox=inbox)
     require_balance(lake)
     links = steps.link_persons(lake)
     steps.refresh_reference(lake)
@@ -33,7 +33,7 @@ def run_all(lake: Lake, *, inbox: Path | None = None) -> RunSummary:
     steps.stop_on_critical(outcomes)
     outcomes += build_and_check(lake)
     version = publish_checked(lake, outcomes)
-    return RunSummary(feeds, links, outcomes, version)
+    return RunSummary(ingested, links, outcomes, version)
 
 
 def require_balance(lake: Lake) -> None:

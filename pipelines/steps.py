@@ -1,5 +1,9 @@
 """The stages of a run as plain functions; Dagster and the command line both call these."""
 
+import json
+import logging
+import os
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +13,15 @@ import polars as pl
 from expectations.runner import CheckOutcome, run_suites
 from expectations.suite import Layer, suites
 from identity.store import LinkRun, update_links
+from ingestion.booking import Count, UnbalancedLedger
 from ingestion.entity import ZONE, entities
 from ingestion.ingest import FeedRun, ingest_feed
 from ingestion.lake import Lake, write_parquet
 from ingestion.ledger import Ledger
+from ingestion.transports import HARMLESS, Left, Transport, open_transport
 from ingestion.vault import Vault
 from pipelines.progress import Step, report
+from pipelines.reading import LEFT_FILE
 from pipelines.site import contracts, indicator_systems
 from standards.export import export_reference
 
@@ -37,20 +44,71 @@ def describe(outcome: CheckOutcome) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Ingested:
+    """What came in of every feed, and what was left lying in the inbox with the reason."""
+
+    feeds: list[FeedRun]
+    left: list[Left]
+
+    @property
+    def whole(self) -> bool:
+        """Nothing that was agreed is missing."""
+        return all(one.why in HARMLESS for one in self.left)
+
+
 def ingest(
     lake: Lake, *, feeds: Sequence[str] | None = None, inbox: Path | None = None
-) -> list[FeedRun]:
-    """Take what waits for the named feeds, or for all of them."""
+) -> Ingested:
+    """Take what waits for the named feeds, or for all of them. A feed that fails is named in the
+    result and keeps no other from being taken.
+
+    Raises:
+        UnbalancedLedger: a feed lost or invented rows; the others have been taken.
+        OSError, sqlite3.OperationalError: nothing can be written at all.
+    """
     known = contracts(lake.home)
     chosen = [known[f] for f in feeds] if feeds else list(known.values())
-    runs = []
+    runs: list[FeedRun] = []
+    unbalanced: UnbalancedLedger | None = None
+    doors: dict[str, Transport] = {}
     with Vault(lake.home) as vault, Ledger(lake.home) as ledger:
         for number, contract in enumerate(chosen):
             report(Step("ingest", contract.feed, number, len(chosen)))
-            run = ingest_feed(lake, contract, vault=vault, ledger=ledger, inbox=inbox)
+            kind = contract.location.kind
+            if kind not in doors:
+                doors[kind] = open_transport(kind, inbox or lake.inbox)
+            door = doors[kind]
+            try:
+                run = ingest_feed(lake, contract, vault=vault, ledger=ledger, transport=door)
+            except (OSError, sqlite3.OperationalError):
+                raise
+            except Exception as error:
+                logging.getLogger(__name__).exception("feed %s failed", contract.feed)
+                if isinstance(error, UnbalancedLedger):
+                    unbalanced = error
+                failed = Left(contract.feed, "", "feed_failed", type(error).__name__)
+                run = FeedRun(contract.feed, 0, 0, Count(), [failed])
             runs.append(run)
             report(Step("ingest", contract.feed, number + 1, len(chosen), f"{run.files} 个文件"))
-    return runs
+    left = [one for run in runs for one in run.left]
+    if not feeds:
+        patterns = [c.location.pattern for c in chosen]
+        left += [one for door in doors.values() for one in door.unclaimed(patterns)]
+        remember_left(lake, left)
+    if unbalanced:
+        raise unbalanced
+    return Ingested(runs, left)
+
+
+def remember_left(lake: Lake, left: Sequence[Left]) -> None:
+    """Keep what the last run over all feeds left lying, for `yigong status`."""
+    rows = [{"feed": one.feed, "name": one.name, "why": one.why, "detail": one.detail,
+             "text": str(one)} for one in left]  # fmt: skip
+    path = lake.home / LEFT_FILE
+    temporary = path.with_name(f".{LEFT_FILE}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(rows, ensure_ascii=False, indent=1), "utf-8")
+    temporary.replace(path)
 
 
 def link_persons(lake: Lake) -> LinkRun:
@@ -115,7 +173,7 @@ def stop_on_critical(outcomes: Sequence[CheckOutcome]) -> None:
 
 @dataclass(frozen=True)
 class RunSummary:
-    feeds: list[FeedRun]
+    ingested: Ingested
     links: LinkRun
     checks: list[CheckOutcome]
     version: int

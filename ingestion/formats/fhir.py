@@ -36,6 +36,12 @@ BUNDLE, REPORT, PATIENT = "Bundle", "DiagnosticReport", "Patient"
 ROOTS = ("@patient.", "@report.", "@bundle.")
 ABOUT = ("subject", "patient", "beneficiary")
 JOIN = "&"
+CONTEXT = frozenset({
+    "Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Organization", "Location",
+    "HealthcareService", "Endpoint", "Device", "Medication", "Substance", "Specimen", "Coverage",
+    "MessageHeader", "Composition", "Provenance", "OperationOutcome", "Account", "EpisodeOfCare",
+})  # fmt: skip
+"""Kinds that only say who, where or with what about another resource of the same record."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +144,11 @@ class _Table:
         self._positions: list[tuple[int, int, int]] = []
         self._items: dict[tuple[int, int], int] = {}
 
-    def add(self, file: int, place: Place, library: Library) -> None:
-        """Rows of one resource, if it is of the table's kind."""
+    def add(self, file: int, place: Place, library: Library) -> bool:
+        """Rows of one resource, if it is of the table's kind; whether there was one."""
         if _kind(place.resource) != self.kind:
-            return
+            return False
+        before = len(self._rows)
         inside = nodes(place.resource, self.inside) if self.inside else [place.resource]
         roots = {
             "": place.resource,
@@ -160,6 +167,7 @@ class _Table:
                 self._items[file, place.record] = item
                 self._rows.append(row)
                 self._positions.append((file, place.record, item))
+        return len(self._rows) > before
 
     def frame(self) -> pl.DataFrame:
         schema = {path: pl.String() for path in self.paths} | position_schema()
@@ -185,7 +193,8 @@ def read(
 
     Returns:
         One table an entity; `_record` is the line or array element, `_item` numbers the entity's
-        rows in it. `records` counts resources. Resources that no table asks for make no row.
+        rows in it. A resource that no table takes is a problem `not_taken`, unless it only tells
+        about another one (`CONTEXT`, a report of observations) in a record that gave rows.
 
     Raises:
         ValueError: the mapping holds something that is no path.
@@ -197,7 +206,9 @@ def read(
     counts: list[int] = []
     for index, file in enumerate(files):
         places: list[Place] = []
+        found_records = 0
         for number, one in records(file.data, encoding or "utf-8", max_bytes=limit):
+            found_records = max(found_records, number)
             if not isinstance(one, dict):
                 problems.append(Problem(index, number, 0, *one))
                 continue
@@ -206,14 +217,17 @@ def read(
                     places.append(found)
                 else:
                     problems.append(Problem(index, number, entry, *found))
-        counts.append(len(places))
+        counts.append(found_records)
         library = Library()
         for place in places:
             library.add(place)
         library.link_reports(places)
         for place in places:
-            for table in tables.values():
-                table.add(index, place, library)
+            taken = [table.add(index, place, library) for table in tables.values()]
+            if not any(taken) and not _tells_of_another(place.resource):
+                kind = _kind(place.resource)
+                detail = kind if kind.isalpha() and kind.isascii() else "?"
+                problems.append(Problem(index, place.record, place.entry, "not_taken", detail[:40]))
     return Parsed({name: table.frame() for name, table in tables.items()}, problems, counts)
 
 
@@ -243,6 +257,12 @@ def _resources(number: int, record: Resource) -> Iterator[tuple[int, Place | Def
 def _kind(resource: Resource) -> str:
     kind = resource.get("resourceType")
     return kind if isinstance(kind, str) else ""
+
+
+def _tells_of_another(resource: Resource) -> bool:
+    return _kind(resource) in CONTEXT or (
+        _kind(resource) == REPORT and bool(resource.get("result"))
+    )
 
 
 def _stub(kind: str, known: Resource) -> Resource:

@@ -5,6 +5,7 @@ character sets (`hl7v2_framing.py`), paths (`hl7v2_paths.py`), XML encoding (`hl
 validation against the standard (`hl7_conformance.py`).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ from ingestion.formats.source import (
 )
 
 MESSAGE_TYPE = "MSH-9"
+ANSWERS = ("ACK", "MCF", "NAK")
+"""Types of messages that only answer another one and carry nothing of their own: HL7 v2.5.1,
+2.13 (general acknowledgement) and table 0076."""
+_TYPE = re.compile(r"[A-Z0-9_^]{1,24}")
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,26 @@ def read_tables(
         for name, table in _group_tables(messages, numbers, group, requests):
             frames[name].append(table)
     tables = {name: _joined(frames[name], requests[name]) for name in requests}
-    return Parsed(tables, xml_problems + problems, messages.counts)
+
+    def silent(file: int, record: int) -> tuple[str, str]:
+        """Why a message gave no row, by its type alone."""
+        at = next(
+            n for n in range(len(messages.texts))
+            if (messages.files[n], messages.records[n]) == (file, record)
+        )  # fmt: skip
+        kind = _kind(messages.texts[at], messages.delimiters[at])
+        answers = kind.split("^")[0] in ANSWERS
+        return "carries_nothing" if answers else "not_taken", f"message type {kind}"
+
+    return Parsed(tables, xml_problems + problems, messages.counts, silent=silent)
+
+
+def _kind(text: str, marks: str) -> str:
+    """`type^trigger` of MSH-9; `?` for what looks like no message type."""
+    fields = text.split("\r", 1)[0].split(marks[0], 9)
+    given = fields[8] if len(fields) > 8 else ""
+    kind = given.replace(marks[1:2] or "^", "^")
+    return kind if _TYPE.fullmatch(kind) else "?"
 
 
 def _without_xml(files: Sequence[SourceFile]) -> tuple[list[SourceFile], list[Problem]]:

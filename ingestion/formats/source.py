@@ -1,6 +1,6 @@
 """What every format module takes and gives. No parsing here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -43,12 +43,17 @@ class Parsed:
 
     `tables` has, by entity, one string-typed row per source record: the requested source fields by
     their own names plus the position columns. `problems` has every piece that could not become a
-    row. `records` counts messages, rows or documents found, per file.
+    row. `records` counts messages, rows or documents found, per file; each of them must be in a
+    table, in `problems` or in `empty`, which `ingestion/parse.py` sees to. `empty` names records
+    that carry nothing for the lake by their kind, such as acknowledgements. `silent` is asked about
+    a record (file, record) without a row: `not_taken` or `carries_nothing`, and its kind.
     """
 
     tables: dict[str, pl.DataFrame]
     problems: list[Problem] = field(default_factory=list)
     records: Sequence[int] = ()
+    empty: Sequence[Problem] = ()
+    silent: Callable[[int, int], tuple[str, str]] | None = None
 
 
 def position_schema() -> dict[str, pl.DataType]:

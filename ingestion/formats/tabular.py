@@ -26,6 +26,7 @@ from ingestion.formats.workbook import is_workbook, members, read_workbook
 
 MAX_FILE_BYTES = 1 << 30
 HEADER_SEARCH_ROWS = 20
+MAX_COLUMNS = 2_000
 NOT_TABLES = ("hl7v2", "xml", "json", "dicom", "sqlite", "pdf", "gzip", "7z", "rar")
 
 Options = dict[str, str | int | bool]
@@ -75,13 +76,13 @@ def read(
     problems: list[Problem] = []
     counts: list[int] = []
     for index, file in enumerate(files):
-        found = 0
+        found, above = 0, 0
         for sheet in sheets(file.data, declared, encoding, options or {}):
             if isinstance(sheet, GridDefect):
                 problems.append(Problem(index, 0, 0, sheet.code, sheet.detail))
                 continue
             problems += [
-                Problem(index, found + bad.row, 0, bad.code, bad.detail) for bad in sheet.problems
+                Problem(index, above + bad.row, 0, bad.code, bad.detail) for bad in sheet.problems
             ]
             missing = [g[0] for g in groups if not any(name in sheet.header for name in g)]
             height = len(sheet.rows) + len(sheet.problems)
@@ -91,8 +92,9 @@ def read(
             elif len(sheet.rows):
                 for entity, record in mapping.records.items():
                     wanted = _columns(record, person)
-                    frames[entity].append(_table(sheet, record, wanted, index, found))
+                    frames[entity].append(_table(sheet, record, wanted, index, above))
             found += height
+            above += max([0, *sheet.numbers.tail(1), *(bad.row for bad in sheet.problems)])
         counts.append(found)
     tables = {
         entity: pl.concat(frames[entity]) if frames[entity] else _empty(record, person)
@@ -130,11 +132,13 @@ def sheets(
         yield grid if isinstance(grid, GridDefect) else _sheet(grid, declared, options)
 
 
-def _sheet(grid: Grid, declared: Sequence[str], options: Options) -> Sheet:
+def _sheet(grid: Grid, declared: Sequence[str], options: Options) -> Sheet | GridDefect:
     at = _header_row(grid, declared, options)
     names = [(cell or "").strip() for cell in grid.first[at]]
     while names and not names[-1]:
         names.pop()
+    if len(names) > MAX_COLUMNS:
+        return GridDefect("malformed_table", f"{len(names)} columns")
     keep = {name: number for number, name in reversed(list(enumerate(names))) if name}
     body, numbers, defects = grid.body(at, len(names))
     rows = pl.DataFrame({name: body[number] for name, number in keep.items()})

@@ -5,6 +5,7 @@ headers and columns (`tabular.py`).
 """
 
 import lzma
+import re
 import struct
 import zipfile
 import zlib
@@ -17,11 +18,18 @@ import polars as pl
 from ingestion.formats.delimited import FIRST_ROWS, Grid, GridDefect, RowDefect
 
 MAX_MEMBERS = 1000
+MAX_CELLS = 32_000_000
+"""The reader allocates the whole used range: one stray cell in the far corner asks for 549 GB."""
 MAX_RATIO = 200
 RATIO_FROM_BYTES = 64 << 20
 ARCHIVES = (".zip", ".gz", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz")
 ARCHIVE_MARKS = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
 WORKBOOK_MEMBERS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml", "[Content_Types].xml")
+
+SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
+DIMENSION = re.compile(rb'<(?:\w+:)?dimension ref="\$?([A-Z]+\d+)?:?\$?([A-Z]+\d+)"')
+CELL = re.compile(rb'<(?:\w+:)?c r="([A-Z]+\d+)"')
+HEAD_BYTES = 4096
 
 DAMAGED = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError,
@@ -93,6 +101,8 @@ def is_workbook(data: bytes, kind: str | None) -> bool:
 
 def read_workbook(data: bytes, sheet: str | int | bool | None) -> Grid | GridDefect:
     """One sheet as text: numbers without needless decimals, dates as ISO text."""
+    if (far := _far_cell(data)) is not None:
+        return GridDefect("too_costly", f"used range up to cell {far}")
     try:
         book = fastexcel.read_excel(data)
         if sheet is not None and sheet not in book.sheet_names:
@@ -105,6 +115,44 @@ def read_workbook(data: bytes, sheet: str | int | bool | None) -> Grid | GridDef
     if frame.width == 0 or frame.height == 0:
         return GridDefect("empty_file", "sheet is empty")
     return FrameGrid(frame)
+
+
+def _far_cell(data: bytes) -> str | None:
+    """The last cell of a sheet whose used range is too large, by its own word or, where it gives
+    none, by its cells; None when every sheet of an XLSX is of a size that can be read."""
+    if not data.startswith(b"PK"):
+        return None
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            for info in archive.infolist():
+                if SHEET.fullmatch(info.filename) and (far := _beyond(archive, info)):
+                    return far
+    except DAMAGED:
+        return None  # the reader says what is wrong with it
+    return None
+
+
+def _beyond(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str | None:
+    with archive.open(info) as stream:
+        content = stream.read(HEAD_BYTES)
+        given = DIMENSION.search(content)
+        if given is not None and given[1]:  # some writers say A1 whatever follows
+            corners = [given[1], given[2]]
+        else:
+            cells = CELL.findall(content + stream.read())
+            corners = cells or [b"A1"]
+    columns, rows = zip(*(_column_row(corner) for corner in corners), strict=True)
+    area = (max(columns) - min(columns) + 1) * (max(rows) - min(rows) + 1)
+    far = max(corners, key=lambda corner: _column_row(corner)[::-1])
+    return far.decode("ascii") if area > MAX_CELLS else None
+
+
+def _column_row(cell: bytes) -> tuple[int, int]:
+    letters = cell.rstrip(b"0123456789")
+    column = 0
+    for letter in letters[:4]:
+        column = column * 26 + letter - 64
+    return column, int(cell[len(letters) :][:8] or b"1")
 
 
 class FrameGrid:

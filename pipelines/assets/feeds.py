@@ -45,6 +45,7 @@ def feed_asset(contract: Contract) -> dg.AssetsDefinition:
                 "accepted": count.accepted,
                 "quarantined": count.quarantined,
                 "duplicate": count.duplicate,
+                "left": [str(one) for one in taken.left],
                 "seconds": _since(started),
             }
         )

@@ -50,7 +50,7 @@ def row(parsed: Parsed, entity: str) -> Json:
 
 def test_a_bundle_gives_rows_whose_person_stands_elsewhere_in_it() -> None:
     parsed = read(bundle(PATIENT, ENCOUNTER, REQUEST))
-    assert (parsed.records, parsed.problems) == ([3], [])
+    assert (parsed.records, parsed.problems) == ([1], [])
     encounter = row(parsed, "encounter")
     assert encounter["@patient.name.text"] == "张三"
     assert encounter["@patient.identifier[type.coding.code=MR].value"] == "M1"
