@@ -145,7 +145,7 @@ def _read_some(
     child = subprocess.Popen(
         [sys.executable, "-m", "ingestion.guard"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        cwd=Path(__file__).resolve().parent.parent,
+        cwd=Path(__file__).resolve().parent.parent, env=os.environ | {"POLARS_MAX_THREADS": "2"},
     )  # fmt: skip
     try:
         assert child.stdin and child.stdout
