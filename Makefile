@@ -27,12 +27,13 @@ help: ## this list
 
 .PHONY: demo
 demo: setup ## install, make a county, run the pipeline, publish, start the cockpit in the background
+	@$(YIGONG) init --site demo
 	$(STEP) "示范县 $(RESIDENTS) 人 × $(MONTHS) 个月"
 	@test -d "$(COUNTY)/inbox" || $(YIGONG) county --residents $(RESIDENTS) --months $(MONTHS) --seed $(SEED) --out "$(COUNTY)"
 	$(STEP) "接入、构建、检查、发布"
 	@$(YIGONG) run --inbox "$(COUNTY)/inbox"
 	$(STEP) "指标"
-	@$(YIGONG) indicators --period 2026 --organization 653999
+	@$(YIGONG) indicators --period 2026 --county
 	$(STEP) "决策驾驶舱"
 	@$(YIGONG) serve start --port $(PORT)
 
@@ -67,7 +68,7 @@ conformance: setup ## docs/conformance.md from ../shared/samples
 
 .PHONY: golden
 golden: setup ## expected rows of every sample in sites/demo/golden; read the diff before you commit it
-	@.venv/bin/python -m ingestion.golden
+	@.venv/bin/python -m ingestion.golden demo
 
 .PHONY: clean
 clean: ## remove the lake (var/) but keep what is installed

@@ -43,16 +43,18 @@ def generate(out: Path, residents: int, months: int, profile: str) -> dict[str, 
 
 def take_in(inbox: Path) -> dict[str, object]:
     """Seconds, files, bytes and rows by format."""
+    from ingestion.choice import choose_site
     from ingestion.ingest import ingest_feed
     from ingestion.lake import Lake
     from ingestion.ledger import Ledger
+    from ingestion.site import find_site
     from ingestion.vault import Vault
-    from pipelines.site import contracts
 
     lake = Lake.open()
+    choose_site(lake.home, find_site("demo"))
     by_format: dict[str, dict[str, float]] = {}
     with Vault(lake.home) as vault, Ledger(lake.home) as ledger:
-        for contract in contracts(lake.home).values():
+        for contract in lake.site.contracts.values():
             started = time.perf_counter()
             run = ingest_feed(lake, contract, vault=vault, ledger=ledger, inbox=inbox)
             size = ledger.database.execute(

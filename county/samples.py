@@ -13,9 +13,10 @@ import polars as pl
 
 from county.build import build_county
 from county.systems.cda import FRONT_PAGE
-from ingestion.contract import Contract, load_contracts
+from ingestion.contract import Contract
+from ingestion.site import SITES, find_site
 
-SAMPLES = Path(__file__).parent.parent / "sites" / "demo" / "samples"
+SAMPLES = SITES / "demo" / "samples"
 RESIDENTS, SEED = 200, 7
 MONTHS = (1, 4)
 """A busy feed whose only file holds a fault finds a clean one in a longer county."""
@@ -30,7 +31,7 @@ def write_samples(folder: Path, feeds: Collection[str] = ()) -> list[Path]:
     Raises:
         ValueError: feeds have no clean file; the others are written.
     """
-    contracts = load_contracts()
+    contracts = find_site("demo").contracts
     wanted = [feed for feed in contracts if not feeds or feed in feeds]
     written: list[Path] = []
     for months in MONTHS:

@@ -13,7 +13,6 @@ import xxhash
 
 from ingestion.cast import COMPACT_FORMATS, typed
 from ingestion.contract import Contract, FieldMap, RecordMap
-from ingestion.crosswalk import code_system, crosswalk
 from ingestion.entity import Entity, raw_name
 from ingestion.formats.source import FILE, ITEM, RECORD
 from ingestion.runs import once_a_run, runs
@@ -107,10 +106,10 @@ def conform(
         field_map = record.fields.get(name)
         raw = _raw(field_map, contract, name)
         given = pl.lit(None, pl.String) if raw is None else raw
-        mapped = mapped_code(given, field_map)
+        mapped = mapped_code(given, field_map, contract)
         required = column.required or bool(field_map and field_map.required)
         if column.code_system:
-            known = list(code_system(column.code_system))
+            known = list(contract.codes.code_system(column.code_system))
             code = pl.when(mapped.is_in(known)).then(mapped)
             values += [code.alias(name), given.alias(raw_name(name))]
             if required:
@@ -178,11 +177,11 @@ def _raw(field_map: FieldMap | None, contract: Contract, name: str) -> pl.Expr |
     return pl.coalesce(found)
 
 
-def mapped_code(raw: pl.Expr, field_map: FieldMap | None) -> pl.Expr:
+def mapped_code(raw: pl.Expr, field_map: FieldMap | None, contract: Contract) -> pl.Expr:
     """The source value through the field's crosswalk, if any; null where that has no entry."""
     if field_map is None or field_map.code_map is None:
         return raw
-    table = crosswalk(field_map.code_map)
+    table = contract.codes.crosswalk(field_map.code_map)
     return raw.replace_strict(
         list(table), list(table.values()), default=None, return_dtype=pl.String
     )

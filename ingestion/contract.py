@@ -1,20 +1,20 @@
 """What a feed contract may say.
 
 Belongs here: the Pydantic model of `sites/<site>/contracts/<member>/<feed>.yml` and of the
-default mappings in `ingestion/formats/profiles/`. Not here: reading bytes (`formats/`) or casting
-(`conform.py`).
+default mappings in `ingestion/formats/profiles/`. Not here: finding a site's contracts (`site.py`),
+reading bytes (`formats/`) or casting (`conform.py`).
 """
 
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, model_validator
 
+from ingestion.crosswalk import Codes
 from ingestion.entity import entities
 from ingestion.yaml_file import read_yaml
 
-CONTRACT_DIR = Path(__file__).parent.parent / "sites" / "demo" / "contracts"
 PROFILE_DIR = Path(__file__).parent / "formats" / "profiles"
 
 Format = Literal[
@@ -98,7 +98,7 @@ class Arrives(_Strict):
 
 
 class Contract(_Strict):
-    """One feed of one member system.
+    """One feed of one member system. `codes` are the code lists and crosswalks of its site.
 
     `serves` lists the feeds of the guideline that this one is (`standards/guideline.yml`). A
     standard message names a `profile` (default mapping) and, where the feed never sends some of the
@@ -121,6 +121,7 @@ class Contract(_Strict):
     entity: str | None = None
     fields: dict[str, FieldMap] = {}
     person: dict[str, FieldMap] = {}
+    codes: InstanceOf[Codes] = Field(default=Codes(), exclude=True, repr=False)
 
     @model_validator(mode="after")
     def _one_mapping(self) -> "Contract":
@@ -143,25 +144,21 @@ class Contract(_Strict):
         assert self.entity is not None
         return Mapping(person=self.person, records={self.entity: RecordMap(fields=self.fields)})
 
+    def crosswalks(self) -> dict[str, dict[str, str]]:
+        """The crosswalks that this feed's fields name, by name: source code to standard code.
+
+        Raises:
+            FileNotFoundError: the site has no such crosswalk, and no standard message has.
+        """
+        mapping = self.mapping()
+        maps = [*mapping.person.values()]
+        maps += [f for record in mapping.records.values() for f in record.fields.values()]
+        names = sorted({f.code_map for f in maps if f.code_map})
+        return {name: self.codes.crosswalk(name) for name in names}
+
 
 @cache
 def profile(format_name: str, name: str) -> Mapping:
     """A default mapping of a standard message: `formats/profiles/<format>_<name>.yml`."""
     path = PROFILE_DIR / f"{format_name}_{name}.yml"
     return Mapping.model_validate(read_yaml(path))
-
-
-def load_contracts(directory: Path = CONTRACT_DIR) -> dict[str, Contract]:
-    """All contracts by feed name.
-
-    Raises:
-        pydantic.ValidationError: a contract breaks the model.
-        ValueError: two contracts claim one feed.
-    """
-    found: dict[str, Contract] = {}
-    for path in sorted(directory.glob("*/*.yml")):
-        contract = Contract.model_validate(read_yaml(path))
-        if contract.feed in found:
-            raise ValueError(f"{path}: feed {contract.feed} is defined twice")
-        found[contract.feed] = contract
-    return found

@@ -1,34 +1,67 @@
 """Code lists and the crosswalks to them, as small lookup tables.
 
-Belongs here: reading `standards/code_systems/*.csv`, the site's `crosswalks/*.csv` and those of the
-standard messages in `standards/crosswalks/`. A code that is in neither stays
-unmapped: it is kept raw, counted and listed for its owner, never guessed.
+Belongs here: reading `standards/code_systems/*.csv`, the crosswalks of standard messages in
+`standards/crosswalks/*.csv`, and what a site's own folders add to both. A code that is in neither
+stays unmapped: it is kept raw, counted and listed for its owner, never guessed.
 """
 
 import csv
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 STANDARDS_DIR = Path(__file__).parent.parent / "standards"
-SITE_DIR = Path(__file__).parent.parent / "sites" / "demo"
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Code lists and crosswalks as one site sees them; without a folder, as the product has them.
+
+    A crosswalk is the site's own (`crosswalks/<name>.csv`), else that of a standard message. A code
+    list is the standard's, with the codes that the site adds (`code_tables/<code system>.csv`).
+    Each file is read once in the life of this object.
+    """
+
+    folder: Path | None = None
+    _read: dict[Path, dict[str, str]] = field(default_factory=dict, repr=False)
+
+    def crosswalk(self, name: str) -> dict[str, str]:
+        """Source code to standard code.
+
+        Raises:
+            FileNotFoundError: neither the site nor the product has such a crosswalk.
+        """
+        own = self.folder / "crosswalks" / f"{name}.csv" if self.folder else None
+        path = own if own and own.exists() else STANDARDS_DIR / "crosswalks" / f"{name}.csv"
+        return self._table(path, "source_code", "code")
+
+    def code_system(self, name: str) -> dict[str, str]:
+        """Code to Chinese name of one code system.
+
+        Raises:
+            FileNotFoundError: an entity names a code system that nobody defined.
+        """
+        own = self.folder / "code_tables" / f"{name}.csv" if self.folder else None
+        if own and own.exists():
+            return {**code_system(name), **self._table(own, "code", "name")}
+        return code_system(name)
+
+    def _table(self, path: Path, key: str, value: str) -> dict[str, str]:
+        if path not in self._read:
+            self._read[path] = _read(path, key, value)
+        return self._read[path]
 
 
 @cache
 def code_system(name: str) -> dict[str, str]:
-    """Code to Chinese name of one code system.
+    """Code to Chinese name of one code system of the product.
 
     Raises:
         FileNotFoundError: an entity names a code system that nobody defined.
     """
-    with (STANDARDS_DIR / "code_systems" / f"{name}.csv").open(encoding="utf-8") as stream:
-        return {row["code"]: row["name"] for row in csv.DictReader(stream)}
+    return _read(STANDARDS_DIR / "code_systems" / f"{name}.csv", "code", "name")
 
 
-@cache
-def crosswalk(name: str) -> dict[str, str]:
-    """Source code to standard code: a member's local list, else that of a standard message."""
-    path = SITE_DIR / "crosswalks" / f"{name}.csv"
-    if not path.exists():
-        path = STANDARDS_DIR / "crosswalks" / f"{name}.csv"
-    with path.open(encoding="utf-8") as stream:
-        return {row["source_code"]: row["code"] for row in csv.DictReader(stream)}
+def _read(path: Path, key: str, value: str) -> dict[str, str]:
+    with path.open(encoding="utf-8-sig") as stream:
+        return {row[key]: row[value] for row in csv.DictReader(stream)}

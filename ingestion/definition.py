@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from ingestion.contract import Contract, FieldMap, RecordMap
-from ingestion.crosswalk import code_system, crosswalk
+from ingestion.crosswalk import Codes
 from ingestion.entity import Entity, entities
 
 _DIGITS = 16
@@ -65,13 +65,13 @@ def definition_of(contract: Contract) -> Definition:
         for column_name in record.fields:
             system = entities()[name].columns[column_name].code_system
             if system:
-                parts[f"codes/{system}"] = _list_digest(system, "codes")
+                parts[f"codes/{system}"] = _list_digest(contract.codes, system, "codes")
     if mapping.person:
-        parts["codes/sex"] = _list_digest("sex", "codes")
+        parts["codes/sex"] = _list_digest(contract.codes, "sex", "codes")
     for field_map in maps:
         if field_map.code_map:
             name = f"crosswalk/{field_map.code_map}"
-            parts[name] = _list_digest(field_map.code_map, "crosswalk")
+            parts[name] = _list_digest(contract.codes, field_map.code_map, "crosswalk")
     return Definition(parts)
 
 
@@ -86,8 +86,8 @@ def _entity_digest(entity: Entity, record: RecordMap) -> str:
 
 
 @cache
-def _list_digest(name: str, kind: str) -> str:
-    return _digest(code_system(name) if kind == "codes" else crosswalk(name))
+def _list_digest(codes: Codes, name: str, kind: str) -> str:
+    return _digest(codes.code_system(name) if kind == "codes" else codes.crosswalk(name))
 
 
 def _digest(value: Any) -> str:

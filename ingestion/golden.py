@@ -3,8 +3,9 @@
 Belongs here: the text of `sites/<site>/golden/<feed>.jsonl`. Not here: how rows come about
 (`conform.py`, `person.py`), nor keys, tokens and lineage, which differ from lake to lake.
 
-Run `python -m ingestion.golden` (or `make golden`) after a contract, profile, crosswalk or reader
-has changed, and read the diff against the samples before it is committed.
+Run `python -m ingestion.golden SITE [FEED ...]` (`make golden` for the demo) after a contract,
+profile, crosswalk or reader has changed, and read the diff against the samples before it is
+committed.
 """
 
 import json
@@ -19,11 +20,12 @@ from typing import Any
 import polars as pl
 
 from ingestion.conform import clean, conform
-from ingestion.contract import CONTRACT_DIR, Contract, load_contracts
+from ingestion.contract import Contract
 from ingestion.entity import entities
 from ingestion.formats.source import FILE, ITEM, RECORD, SourceFile
-from ingestion.ingest import parse
+from ingestion.parse import parse
 from ingestion.person import SEALED, people
+from ingestion.site import Site, find_site
 from ingestion.vault import Vault
 
 _POSITION = (FILE, RECORD, ITEM)
@@ -74,15 +76,14 @@ def golden_lines(contract: Contract, sample: Path, vault: Vault) -> Iterator[str
         yield _text({"problem": problem.code, **place, "detail": problem.detail})
 
 
-def write_golden(site: Path, feeds: list[str]) -> list[Path]:
+def write_golden(site: Site, feeds: list[str]) -> list[Path]:
     """Write the golden rows of a site's samples; a feed that is gone loses its file.
 
     Args:
-        site: Folder with `contracts/`, `samples/` and `golden/`.
         feeds: Only these; all when empty.
     """
-    contracts = load_contracts(site / "contracts")
-    folder = site / "golden"
+    contracts = site.contracts
+    folder = site.folder / "golden"
     folder.mkdir(exist_ok=True)
     for path in folder.glob("*.jsonl"):
         if path.stem not in contracts:
@@ -92,7 +93,7 @@ def write_golden(site: Path, feeds: list[str]) -> list[Path]:
         for feed, contract in contracts.items():
             if feeds and feed not in feeds:
                 continue
-            (sample,) = (site / "samples").glob(f"{feed}.*")
+            (sample,) = site.samples(feed)
             path = folder / f"{feed}.jsonl"
             lines = golden_lines(contract, sample, vault)
             path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
@@ -120,4 +121,4 @@ def _written(value: object) -> str:
 
 
 if __name__ == "__main__":
-    write_golden(CONTRACT_DIR.parent, sys.argv[1:])
+    write_golden(find_site(sys.argv[1]), sys.argv[2:])

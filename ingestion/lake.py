@@ -5,11 +5,14 @@ Belongs here: paths of the lake and atomic writes. Not here: what the rows mean.
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
+from ingestion.choice import chosen_site
 from ingestion.entity import Entity, entities
+from ingestion.site import Site
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,16 @@ class Lake:
             if not stub.exists() or pl.read_parquet_schema(stub) != pl.Schema(entity.schema()):
                 write_parquet(empty_frame(entity), stub)
         return lake
+
+    @cached_property
+    def site(self) -> Site:
+        """The county this lake belongs to, as `yigong init` wrote it.
+
+        Raises:
+            NoSite: none has been chosen.
+            BadSite: its folder is gone or wrong.
+        """
+        return chosen_site(self.home)
 
     def silver(self, entity: str) -> Path:
         return self.home / "silver" / entity

@@ -11,7 +11,6 @@ import polars as pl
 from ingestion.cast import COMPACT_FORMATS, typed
 from ingestion.conform import mapped_code, row_digests
 from ingestion.contract import Contract, FieldMap
-from ingestion.crosswalk import code_system
 from ingestion.entity import entities
 from ingestion.formats.source import FILE, ITEM, RECORD
 from ingestion.runs import runs
@@ -83,7 +82,7 @@ def people(
     birth = fields.get("birth_date")
     columns = entities()["source_person"].columns
     typed_blocks = blocks.with_columns(
-        _sex(fields).alias("sex_code"),
+        _sex(fields, contract).alias("sex_code"),
         pl.col("sex_code").alias("sex_code_raw"),
         typed(
             pl.col("birth_date"), columns["birth_date"],
@@ -124,9 +123,9 @@ def _field(name: str, fields: dict[str, FieldMap]) -> pl.Expr:
     return pl.coalesce([pl.col(s) for s in field_map.sources])
 
 
-def _sex(fields: dict[str, FieldMap]) -> pl.Expr:
-    code = mapped_code(pl.col("sex_code"), fields.get("sex_code"))
-    return pl.when(code.is_in(list(code_system("sex")))).then(code)
+def _sex(fields: dict[str, FieldMap], contract: Contract) -> pl.Expr:
+    code = mapped_code(pl.col("sex_code"), fields.get("sex_code"), contract)
+    return pl.when(code.is_in(list(contract.codes.code_system("sex")))).then(code)
 
 
 def _keys(blocks: pl.DataFrame, member: str) -> pl.Series:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines import cli_reading, console, county_cli, quarantine_cli
+from pipelines import cli_reading, console, county_cli, quarantine_cli, site_cli
 from pipelines.cli_reading import COUNT_LABELS, JsonFlag, open_lake, show_feeds
 from pipelines.settings import PROJECT, prepare_environment
 
@@ -33,7 +33,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help=(
         "医共：县域医共体数据湖仓。数据在 [bold]YIGONG_HOME[/]（默认 var/）。\n\n"
-        "起步：yigong county --out DIR 生成示范县；yigong run --inbox DIR/inbox 跑完整流程；"
+        "起步：yigong init --site demo 选定县；yigong county --out DIR 生成示范县；"
+        "yigong run --inbox DIR/inbox 跑完整流程；"
         "yigong indicators --period 2026-06 看指标；yigong serve 打开驾驶舱。\n\n"
         "退出码：0 完成；1 输入有误；2 命令行有误；3 关键检查未过、未发布；4 台账不平；"
         "5 尚未发布；6 模型或测试失败；7 已完成，但有文件未能接入。"
@@ -42,6 +43,7 @@ app = typer.Typer(
 quarantine_app = typer.Typer(no_args_is_help=True, help="隔离区：查看、定位、修复后重放。")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(county_cli.app, name="county")
+app.add_typer(site_cli.app, name="site")
 
 
 def main() -> None:
@@ -76,7 +78,8 @@ def _report(error: Exception) -> int:
             code = 5
         case "BuildFailed":
             code = 6
-    console.errors.print(f"错误（{type(error).__name__}）：{error}", markup=False, style="red")
+    said = f"错误（{type(error).__name__}）：{error}"
+    console.errors.print(said, markup=False, style="red", soft_wrap=True)
     return code
 
 
@@ -117,10 +120,9 @@ def ingest(
     """只接入：把收件目录里等待的文件收进青铜层与白银层，并记账。"""
     from pipelines import steps
     from pipelines.run import require_balance
-    from pipelines.site import contracts
 
     lake = open_lake()
-    unknown = set(feed or ()) - set(contracts(lake.home))
+    unknown = set(feed or ()) - set(lake.site.contracts)
     if unknown:
         raise ValueError(f"没有这些数据源的契约：{', '.join(sorted(unknown))}")
     with console.progress_bars(quiet=json):
@@ -199,6 +201,7 @@ def _show_warnings(outcomes: "Sequence[CheckOutcome]") -> None:
 @app.command()
 def dev(port: Annotated[int, typer.Option(help="端口")] = 3000) -> None:
     """打开 Dagster 页面：资产、检查、调度、传感器。"""
+    cli_reading.open_lake().site.contracts  # noqa: B018  said here, not in the page's log
     dagster = str(Path(sys.executable).parent / "dagster")
     workspace = str(PROJECT / "workspace.yaml")
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background could not be stopped
@@ -219,6 +222,7 @@ def serve(
     raise typer.Exit(subprocess.call(command, cwd=PROJECT))
 
 
+app.command()(site_cli.init)
 cli_reading.register(app)
 quarantine_cli.register(quarantine_app)
 

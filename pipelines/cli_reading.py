@@ -58,7 +58,9 @@ def status(json: JsonFlag = False) -> None:
     version = f"v{found['version']}（{found['published_at']}）" if found["version"] else "尚未发布"
     for one in found["left"][:20]:
         console.console.print(f"未接入：{one['text']}", markup=False, style="yellow")
-    console.console.print(f"台账：{balance}　发布版本：{version}　目录：{found['home']}")
+    console.console.print(
+        f"县：{found['site_label']}　台账：{balance}　发布版本：{version}　目录：{found['home']}"
+    )
 
 
 def unmapped(
@@ -83,12 +85,14 @@ def indicators(
     period: Annotated[str, typer.Option(help="统计期：2026-03、2026Q1 或 2026")],
     system: Annotated[str | None, typer.Option(help="评价体系，如 consortium_monitoring")] = None,
     organization: Annotated[str | None, typer.Option(help="机构代码")] = None,
+    county: Annotated[bool, typer.Option("--county", help="只看全县")] = False,
     json: JsonFlag = False,
 ) -> None:
     """某期的指标值：分子、分母、值、状态、口径版本。"""
     from pipelines import reading
 
     lake = open_lake()
+    organization = lake.site.county if county else organization
     rows = reading.indicators(lake, period=period, system=system, organization=organization)
     if not rows and period not in reading.periods(lake):
         raise ValueError(f"没有统计期 {period}；已有：{', '.join(reading.periods(lake))}")

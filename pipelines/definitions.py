@@ -25,9 +25,8 @@ from pipelines.assets.models import model_assets  # noqa: E402
 from pipelines.assets.published import published_asset  # noqa: E402
 from pipelines.checks import check_definitions  # noqa: E402
 from pipelines.settings import home  # noqa: E402
-from pipelines.site import contracts  # noqa: E402
 
-_CONTRACTS = contracts(home())
+_CONTRACTS = Lake(home()).site.contracts
 _MODELS = model_assets()
 _KEYS = {key.path[-1]: key for key in _MODELS.keys}
 

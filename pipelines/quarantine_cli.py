@@ -27,10 +27,9 @@ def list_entries(
     from ingestion.lake import Lake
     from ingestion.ledger import Ledger
     from ingestion.quarantine import entries
-    from pipelines.site import contracts
 
     lake = Lake.open(home())
-    if feed and feed not in contracts(lake.home):
+    if feed and feed not in lake.site.contracts:
         raise ValueError(f"没有数据源 {feed} 的契约")
     with Ledger(lake.home) as ledger:
         found = [dict(r) for r in entries(ledger, feed=feed, state=None if everything else "open")]
@@ -69,10 +68,9 @@ def replay(feed: FeedOption = None, json: JsonFlag = False) -> None:
     from ingestion.ledger import Ledger
     from ingestion.quarantine import replay as replay_feed
     from ingestion.vault import Vault
-    from pipelines.site import contracts
 
     lake = Lake.open(home())
-    known = contracts(lake.home)
+    known = lake.site.contracts
     if feed and feed not in known:
         raise ValueError(f"没有数据源 {feed} 的契约")
     rows = []

@@ -10,7 +10,7 @@ import duckdb
 from ingestion.entity import entities
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
-from pipelines.site import contracts, indicator_systems
+from pipelines.site import indicator_systems
 from standards import catalogue
 from standards.catalogue import CONFIDENCE_NAME, STATE_NAME
 
@@ -30,7 +30,7 @@ def status(lake: Lake) -> dict[str, Any]:
     with Ledger(lake.home) as ledger:
         totals, balanced = ledger.feeds(), ledger.balanced()
     feeds = []
-    for feed, contract in contracts(lake.home).items():
+    for feed, contract in lake.site.contracts.items():
         row = totals.get(feed)
         feeds.append(
             {
@@ -51,6 +51,8 @@ def status(lake: Lake) -> dict[str, Any]:
     published = json.loads(manifest.read_text("utf-8")) if manifest.exists() else None
     return {
         "home": str(lake.home),
+        "site": lake.site.site,
+        "site_label": lake.site.label_zh,
         "version": published["version"] if published else None,
         "published_at": published["published_at"] if published else None,
         "ledger_balanced": balanced,
@@ -72,7 +74,7 @@ def unmapped_codes(lake: Lake, *, feed: str | None = None) -> list[dict[str, Any
     Raises:
         ValueError: there is no such feed.
     """
-    known = contracts(lake.home)
+    known = lake.site.contracts
     if feed and feed not in known:
         raise ValueError(f"没有数据源 {feed} 的契约")
     with Ledger(lake.home) as ledger:
@@ -128,7 +130,7 @@ def indicators(
     Raises:
         ValueError: there is no such evaluation system or organization.
     """
-    systems = {found.system for found in indicator_systems(lake.home)}
+    systems = {found.system for found in indicator_systems(lake.site)}
     if system and system not in systems:
         raise ValueError(f"没有评价体系 {system}；已有：{', '.join(sorted(systems))}")
     with analysis(lake) as connection:
@@ -147,7 +149,7 @@ def indicators(
         )
     known = {
         (indicator.id, indicator.definition_version): (found, indicator)
-        for found in indicator_systems(lake.home)
+        for found in indicator_systems(lake.site)
         for indicator in found.indicators
     }
     result = []
@@ -191,7 +193,7 @@ def evidence(lake: Lake, *, indicator: str, organization: str, period: str) -> d
     Raises:
         ValueError: no such indicator, or it has no value for the organization and period.
     """
-    wanted = [i for s in indicator_systems(lake.home) for i in s.indicators if i.id == indicator]
+    wanted = [i for s in indicator_systems(lake.site) for i in s.indicators if i.id == indicator]
     if not wanted:
         raise ValueError(f"没有指标 {indicator}")
     place = {"indicator": indicator, "organization": organization, "period": period}

@@ -1,30 +1,22 @@
-"""What this site has: the project's contracts and indicators, and those it keeps in its own lake.
+"""The evaluation systems of a site: the product's, and those the county adds for itself.
 
-A site adds a feed or an indicator without touching the project: `YIGONG_HOME/contracts/<member>/`
-and `YIGONG_HOME/indicators/` hold the same kinds of files as the project's own folders.
+A county adds an indicator without touching the product: `indicators/<system>.yml` of its folder
+holds the same kind of file as `standards/indicators/`.
 """
 
-from pathlib import Path
-
-from ingestion.contract import CONTRACT_DIR, Contract, load_contracts
+from ingestion.site import Site
 from standards.catalogue import IndicatorSystem, load_systems
 
 
-def contracts(home: Path) -> dict[str, Contract]:
-    """All contracts by feed name, in order of the name.
+def indicator_systems(site: Site) -> list[IndicatorSystem]:
+    """The product's evaluation systems and, after them, the site's own.
 
     Raises:
-        ValueError: the project and the site both define a feed.
+        ValueError: the site defines an indicator that the product has.
     """
-    found: dict[str, Contract] = {}
-    for directory in (CONTRACT_DIR, home / "contracts"):
-        for feed, contract in load_contracts(directory).items():
-            if feed in found:
-                raise ValueError(f"feed {feed} is defined twice")
-            found[feed] = contract
-    return dict(sorted(found.items()))
-
-
-def indicator_systems(home: Path) -> list[IndicatorSystem]:
-    """The project's evaluation systems and, after them, the site's own."""
-    return [*load_systems(), *load_systems(home / "indicators")]
+    product, own = load_systems(), load_systems(site.folder / "indicators")
+    taken = {indicator.id for system in product for indicator in system.indicators}
+    twice = sorted({i.id for system in own for i in system.indicators} & taken)
+    if twice:
+        raise ValueError(f"县目录 {site.folder} 重复定义了指标 {', '.join(twice)}")
+    return [*product, *own]

@@ -22,7 +22,7 @@ from ingestion.transports import HARMLESS, Left, Transport, open_transport
 from ingestion.vault import Vault
 from pipelines.progress import Step, report
 from pipelines.reading import LEFT_FILE
-from pipelines.site import contracts, indicator_systems
+from pipelines.site import indicator_systems
 from standards.export import export_reference
 
 
@@ -67,7 +67,7 @@ def ingest(
         UnbalancedLedger: a feed lost or invented rows; the others have been taken.
         OSError, sqlite3.OperationalError: nothing can be written at all.
     """
-    known = contracts(lake.home)
+    known = lake.site.contracts
     chosen = [known[f] for f in feeds] if feeds else list(known.values())
     runs: list[FeedRun] = []
     unbalanced: UnbalancedLedger | None = None
@@ -120,8 +120,9 @@ def link_persons(lake: Lake) -> LinkRun:
 
 def refresh_reference(lake: Lake) -> None:
     """Write what dbt reads beside silver: catalogue, codes, feeds and the ledger's totals."""
-    known = contracts(lake.home)
-    export_reference(lake.home, known, entities(), indicator_systems(lake.home))
+    known = lake.site.contracts
+    systems = indicator_systems(lake.site)
+    export_reference(lake.home, known, entities(), systems, codes=lake.site.codes)
     with Ledger(lake.home) as ledger:
         totals = ledger.feeds()
     rows = []

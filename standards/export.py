@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from ingestion.contract import Contract
-from ingestion.crosswalk import code_system
+from ingestion.crosswalk import Codes
 from ingestion.entity import ZONE, Entity
 from ingestion.lake import write_parquet
 from ingestion.yaml_file import read_yaml
@@ -77,6 +77,8 @@ def export_reference(
     contracts: Mapping[str, Contract],
     entities: Mapping[str, Entity],
     systems: Sequence[IndicatorSystem] | None = None,
+    *,
+    codes: Codes | None = None,
 ) -> None:
     """Write `home/reference/<table>.parquet` for every table but the ledger.
 
@@ -85,9 +87,11 @@ def export_reference(
         contracts: All feeds by name.
         entities: All entities by name.
         systems: The indicator catalogue; that of this folder when left out.
+        codes: The code lists of the site; those of this folder when left out.
     """
     folder = home / "reference"
-    rows = reference_rows(contracts, entities, load_systems() if systems is None else systems)
+    catalogue = load_systems() if systems is None else systems
+    rows = reference_rows(contracts, entities, catalogue, codes or Codes())
     for table, found in rows.items():
         frame = pl.DataFrame(found, schema=SCHEMAS[table], orient="row")
         write_parquet(frame, folder / f"{table}.parquet")
@@ -97,6 +101,7 @@ def reference_rows(
     contracts: Mapping[str, Contract],
     entities: Mapping[str, Entity],
     systems: Sequence[IndicatorSystem],
+    codes: Codes,
 ) -> dict[str, list[dict[str, Any]]]:
     """Rows of every reference table but the ledger, by table."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SCHEMAS if name != "ledger"}
@@ -109,7 +114,7 @@ def reference_rows(
                 "standard": system.standard,
                 "confidence": system.confidence,
             }
-            for code, label in code_system(name).items()
+            for code, label in codes.code_system(name).items()
         ]
     rows["measure"] = [{"measure_id": k, **m.model_dump()} for k, m in measures().items()]
     rows["indicator_state"] = [

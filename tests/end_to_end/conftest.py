@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from county.build import build_county
+from ingestion.choice import choose_site
+from ingestion.site import SITES, find_site
 
 PROJECT = Path(__file__).resolve().parents[2]
 RESIDENTS, MONTHS, SEED = 800, 6, 7
@@ -17,12 +19,14 @@ RESIDENTS, MONTHS, SEED = 800, 6, 7
 
 @dataclass(frozen=True)
 class Yigong:
-    """The `yigong` command on one lake."""
+    """The `yigong` command on one lake, which belongs to `site` from its first command on."""
 
     home: Path
+    site: Path = SITES / "demo"
 
     def __call__(self, *words: str, expect: int = 0) -> str:
         """Run a command line and return its standard output; the exit code must be `expect`."""
+        self.choose()
         command = [str(Path(sys.executable).parent / "yigong"), *words]
         environment = os.environ | {"YIGONG_HOME": str(self.home)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=PROJECT)
@@ -30,6 +34,10 @@ class Yigong:
             f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         )
         return done.stdout + (done.stderr if expect else "")
+
+    def choose(self) -> None:
+        if not (self.home / "lake.yml").exists():
+            choose_site(self.home, find_site(self.site))
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,15 @@ import polars as pl
 import pytest
 import yaml
 
-from ingestion.contract import Contract, load_contracts
+from ingestion.choice import choose_site
+from ingestion.contract import Contract
 from ingestion.ingest import FeedRun, ingest_feed
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from ingestion.quarantine import entries
 from ingestion.vault import Vault
 from pipelines import reading
+from tests.demo import DEMO
 from tests.unit.formats import bad_samples
 
 pytestmark = pytest.mark.usefixtures("no_hang")
@@ -31,7 +33,7 @@ SAMPLES = PROJECT / "sites" / "demo" / "samples"
 EXPECTED: dict[str, dict[str, Any]] = yaml.safe_load(
     (bad_samples.FOLDER / "expected.yml").read_text("utf-8")
 )
-CONTRACTS = load_contracts()
+CONTRACTS = DEMO.contracts
 VISITS = "township_a__his__visits"
 FEEDS = {
     "hl7v2": "county_hospital__his__adt",
@@ -215,6 +217,7 @@ def test_a_line_of_100_megabytes_costs_seconds_and_few_copies(
     home, pattern = tmp_path / "lake", Path(CONTRACTS[feed].location.pattern)
     place = home / "inbox" / pattern.parent
     place.mkdir(parents=True)
+    choose_site(home, DEMO)
     (good,) = SAMPLES.glob(f"{feed}.*")
     shutil.copy(good, place / f"b{pattern.suffix}")
     (place / f"a{pattern.suffix}").write_bytes(bad_samples.content(name))

@@ -91,6 +91,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Yigong:
     command = Yigong(tmp_path_factory.mktemp("lake"))
     folders = [p.name for p in (root / "inbox").iterdir() if p.name != "insurance_settlements"]
     subset(folders, root / "inbox", command.home / "inbox")
+    command.choose()
     return command
 
 

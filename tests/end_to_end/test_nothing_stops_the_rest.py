@@ -9,23 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.contract import load_contracts
+from ingestion.choice import choose_site
+from ingestion.contract import Contract
 from ingestion.ingest import FeedRun, ingest_feed
 from ingestion.lake import Lake
 from pipelines import reading, steps
+from tests.demo import DEMO
 
 PROJECT = Path(__file__).resolve().parents[2]
-DEMO = PROJECT / "sites" / "demo"
 FAR_CELL = PROJECT / "tests/samples/field_faults/xlsx-one-stray-cell-at-the-far-corner.xlsx"
 VISITS, WORKBOOKS, LAST = (
     "township_a__his__visits", "township_b__his__visits", "village_rooms__his__visits",
 )  # fmt: skip
-CONTRACTS = load_contracts(DEMO / "contracts")
+CONTRACTS = DEMO.contracts
 
 
 def place(inbox: Path, feed: str, name: str) -> Path:
     """The feed's sample in its folder, at rest."""
-    (sample,) = (DEMO / "samples").glob(f"{feed}.*")
+    (sample,) = DEMO.samples(feed)
     folder = inbox / Path(CONTRACTS[feed].location.pattern).parent
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / name
@@ -35,6 +36,7 @@ def place(inbox: Path, feed: str, name: str) -> Path:
 
 
 def yigong(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    choose_site(home, DEMO)
     return subprocess.run(
         [sys.executable, "-m", "pipelines.cli", *words],
         env=os.environ | {"YIGONG_HOME": str(home)},
@@ -87,16 +89,15 @@ def test_a_feed_that_raises_keeps_no_other_from_being_taken(
     lake = Lake.open(tmp_path)
     place(lake.inbox, VISITS, "a.csv")
     place(lake.inbox, LAST, "a.csv")
-    known = {feed: CONTRACTS[feed] for feed in (VISITS, LAST)}
-    monkeypatch.setattr(steps, "contracts", lambda _: known)
+    choose_site(lake.home, DEMO)
 
-    def ingest(lake: Lake, contract: object, **words: object) -> FeedRun:
-        if contract is known[VISITS]:
+    def ingest(lake: Lake, contract: Contract, **words: object) -> FeedRun:
+        if contract.feed == VISITS:
             raise ZeroDivisionError("张三")
         return ingest_feed(lake, contract, **words)  # type: ignore[arg-type]
 
     monkeypatch.setattr(steps, "ingest_feed", ingest)
-    done = steps.ingest(lake)
+    done = steps.ingest(lake, feeds=[VISITS, LAST])
     assert not done.whole
     assert [(run.feed, run.files) for run in done.feeds] == [(VISITS, 0), (LAST, 1)]
     assert [str(one) for one in done.left] == [f"{VISITS}：本数据源接入中断（ZeroDivisionError）"]

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from county.build import build_county
+from ingestion.site import SITES
 from tests.end_to_end.conftest import CountyFolder, Yigong, subset
 
 pytestmark = pytest.mark.xdist_group("states")
@@ -25,7 +26,10 @@ def small_county(tmp_path_factory: pytest.TempPathFactory) -> CountyFolder:
 def without_insurance(
     tmp_path_factory: pytest.TempPathFactory, small_county: CountyFolder
 ) -> Yigong:
-    command = Yigong(tmp_path_factory.mktemp("lake"))
+    home = tmp_path_factory.mktemp("lake")
+    site = home / "site"
+    shutil.copytree(SITES / "demo", site, ignore=shutil.ignore_patterns("samples"))
+    command = Yigong(home, site)
     folders = [p.name for p in small_county.inbox.iterdir() if p.name != "insurance_settlements"]
     inbox = subset(folders, small_county.inbox, command.home / "somewhere")
     command("run", "--inbox", str(inbox))
@@ -85,7 +89,7 @@ def test_a_third_hospital_and_an_eleventh_indicator_need_one_file_each(
         },
         "person": {"local_id": {"from": "病历号"}},
     }
-    folder = home / "contracts" / "second_hospital"
+    folder = home / "site" / "contracts" / "second_hospital"
     folder.mkdir(parents=True)
     (folder / "his_visits.yml").write_text(yaml.safe_dump(contract, allow_unicode=True), "utf-8")
     rows = [
@@ -104,8 +108,8 @@ def test_a_third_hospital_and_an_eleventh_indicator_need_one_file_each(
             "definition_version": 1, "valid_from": "2026-01-01",
         }],
     }  # fmt: skip
-    (home / "indicators").mkdir()
-    (home / "indicators" / "site.yml").write_text(
+    (home / "site" / "indicators").mkdir()
+    (home / "site" / "indicators" / "site.yml").write_text(
         yaml.safe_dump(indicator, allow_unicode=True), "utf-8"
     )
     without_insurance("run")

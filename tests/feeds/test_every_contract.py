@@ -1,51 +1,33 @@
-"""Every contract has a sample that parses, conforms and adds up; a second delivery changes nothing.
+"""Every contract of every site has a sample that parses, conforms and adds up; twice is once.
 
-Driven by the contracts: a new feed is picked up by itself.
+Driven by the sites: a new feed, or a new site beside the demo, is picked up by itself.
 """
-
-import shutil
-from pathlib import Path
 
 import pytest
 
-from ingestion.contract import Contract, load_contracts
-from ingestion.ingest import FeedRun, ingest_feed
 from ingestion.lake import Lake
-from ingestion.ledger import Ledger
-from ingestion.vault import Vault
+from ingestion.site import Site
+from ingestion.site_check import check_feed, unknown_samples
+from tests.feeds.every_site import EVERY
 
-SAMPLES = Path(__file__).resolve().parents[2] / "sites" / "demo" / "samples"
-CONTRACTS = load_contracts()
-
-
-def deliver(contract: Contract, home: Path) -> FeedRun:
-    """Take the feed's sample from an inbox where the contract says it arrives."""
-    (sample,) = SAMPLES.glob(f"{contract.feed}.*")
-    lake = Lake.open(home)
-    pattern = Path(contract.location.pattern)
-    place = lake.inbox / pattern.parent
-    place.mkdir(parents=True, exist_ok=True)
-    name = pattern.name.replace("*", str(len(list(place.iterdir()))))
-    shutil.copy(sample, place / name)
-    with Vault(lake.home) as vault, Ledger(lake.home) as ledger:
-        run = ingest_feed(lake, contract, vault=vault, ledger=ledger, settle=0)
-        assert ledger.balanced()
-    return run
+FEEDS = [pytest.param(s, f, id=f"{s.site}-{f}") for s in EVERY for f in s.contracts]
 
 
-@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return Lake.open(tmp_path_factory.mktemp("lake"))
+
+
+@pytest.mark.parametrize(("site", "feed"), FEEDS)
 def test_the_sample_conforms_and_a_second_delivery_changes_nothing(
-    contract: Contract, tmp_path: Path
+    site: Site, feed: str, lake: Lake
 ) -> None:
-    first = deliver(contract, tmp_path).count
-    assert first.accepted > 0
-    assert first.quarantined == 0
-    assert first.received == first.accepted + first.duplicate
-    second = deliver(contract, tmp_path).count
-    assert (second.accepted, second.quarantined) == (0, 0)
-    assert second.duplicate == second.received == first.received
+    found = check_feed(site, feed, lake)
+    assert found.problem is None
+    assert found.count.accepted > 0
+    assert found.count.received == found.count.accepted + found.count.duplicate
 
 
-def test_every_sample_belongs_to_a_contract() -> None:
-    samples = {p.stem for p in SAMPLES.iterdir() if p.is_file()}
-    assert samples == set(CONTRACTS)
+@pytest.mark.parametrize("site", EVERY, ids=lambda site: site.site)
+def test_every_sample_belongs_to_a_contract(site: Site) -> None:
+    assert unknown_samples(site) == []

@@ -1,19 +1,23 @@
 """Every row of every sample becomes exactly what was read and found right when it last changed.
 
-`make golden` writes `sites/demo/golden/`; the diff is read against the samples before it is
-committed. A contract that takes the right number of rows from the wrong column fails here.
+`python -m ingestion.golden SITE` writes `golden/` of a site; the diff is read against the samples
+before it is committed. A contract that takes the right rows from the wrong column fails here.
 """
 
 from collections.abc import Iterator
 
 import pytest
 
-from ingestion.contract import CONTRACT_DIR, Contract, load_contracts
+from ingestion.contract import Contract
 from ingestion.golden import golden_lines
+from ingestion.site import Site
 from ingestion.vault import Vault
+from tests.demo import DEMO
+from tests.feeds.every_site import EVERY
 
-SITE = CONTRACT_DIR.parent
-CONTRACTS = load_contracts()
+WITH_GOLDEN = [site for site in EVERY if (site.folder / "golden").is_dir()]
+FEEDS = [pytest.param(s, f, id=f"{s.site}-{f}") for s in WITH_GOLDEN for f in s.contracts]
+each_site = pytest.mark.parametrize("site", WITH_GOLDEN, ids=lambda site: site.site)
 REQUESTS = "county_hospital__lis__requests"
 
 
@@ -23,32 +27,34 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
         yield opened
 
 
-def lines_of(contract: Contract, vault: Vault) -> list[str]:
-    (sample,) = (SITE / "samples").glob(f"{contract.feed}.*")
+def lines_of(site: Site, contract: Contract, vault: Vault) -> list[str]:
+    (sample,) = site.samples(contract.feed)
     return list(golden_lines(contract, sample, vault))
 
 
-def golden_of(feed: str) -> list[str]:
-    return (SITE / "golden" / f"{feed}.jsonl").read_text("utf-8").splitlines()
+def golden_of(site: Site, feed: str) -> list[str]:
+    return (site.folder / "golden" / f"{feed}.jsonl").read_text("utf-8").splitlines()
 
 
-@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
-def test_every_row_equals_the_golden_one(contract: Contract, vault: Vault) -> None:
-    assert lines_of(contract, vault) == golden_of(contract.feed)
+@pytest.mark.parametrize(("site", "feed"), FEEDS)
+def test_every_row_equals_the_golden_one(site: Site, feed: str, vault: Vault) -> None:
+    assert lines_of(site, site.contracts[feed], vault) == golden_of(site, feed)
 
 
-def test_every_golden_file_belongs_to_a_contract() -> None:
-    assert {path.stem for path in (SITE / "golden").iterdir()} == set(CONTRACTS)
+@each_site
+def test_every_golden_file_belongs_to_a_contract(site: Site) -> None:
+    assert {path.stem for path in (site.folder / "golden").iterdir()} == set(site.contracts)
 
 
-def test_golden_files_can_be_read_in_a_diff() -> None:
-    for path in (SITE / "golden").iterdir():
+@each_site
+def test_golden_files_can_be_read_in_a_diff(site: Site) -> None:
+    for path in (site.folder / "golden").iterdir():
         assert path.stat().st_size < 1_000_000, path.name
 
 
 def test_two_columns_swapped_in_a_contract_are_found(vault: Vault) -> None:
-    contract = CONTRACTS[REQUESTS]
+    contract = DEMO.contracts[REQUESTS]
     ours, theirs = "organization_id", "performing_organization_id"
     swapped = contract.fields | {ours: contract.fields[theirs], theirs: contract.fields[ours]}
     wrong = contract.model_copy(update={"fields": swapped})
-    assert lines_of(wrong, vault) != golden_of(contract.feed)
+    assert lines_of(DEMO, wrong, vault) != golden_of(DEMO, contract.feed)

@@ -9,8 +9,8 @@ import pytest
 from county.build import build_county
 from county.people import is_valid_id_number
 from county.systems.layouts import feeds_of_file, layouts
-from ingestion.contract import load_contracts
 from ingestion.entity import entities
+from tests.demo import DEMO
 from tests.unit.county.built import Built
 
 
@@ -46,7 +46,7 @@ def test_progress_ends_at_one(tmp_path: Path) -> None:
 
 
 def test_every_file_matches_its_feeds(small: Built) -> None:
-    patterns = {feed: c.location.pattern for feed, c in load_contracts().items()}
+    patterns = {feed: c.location.pattern for feed, c in DEMO.contracts.items()}
     shared = {feeds_of_file(layout.file) for layout in layouts().values()}
     inbox = small.root / "inbox"
     for path in inbox.rglob("*"):
@@ -58,12 +58,12 @@ def test_every_file_matches_its_feeds(small: Built) -> None:
 
 def test_every_feed_has_a_file_each_month(small: Built) -> None:
     inbox = small.root / "inbox"
-    for feed, contract in load_contracts().items():
+    for feed, contract in DEMO.contracts.items():
         assert list(inbox.glob(contract.location.pattern)), feed
 
 
 def test_every_coded_column_has_a_map_or_standard_codes() -> None:
-    for feed, contract in load_contracts().items():
+    for feed, contract in DEMO.contracts.items():
         if contract.entity is not None:
             known = entities()[contract.entity].columns
             assert set(contract.fields) <= set(known), feed

@@ -8,12 +8,12 @@ import pytest
 from county.systems.ecg_batch import ROWS, AnnotatedFiles, WaveformFiles, aecg, waveform
 from county.systems.fhir_batch import BundleFiles, bundle, request
 from county.systems.message_files import MessageFiles
-from ingestion.contract import load_contracts
 from ingestion.ingest import FeedRun, ingest_feed
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from ingestion.quarantine import entries
 from ingestion.vault import Vault
+from tests.demo import DEMO
 
 ENCOUNTERS = "consortium__internet_hospital__encounters"
 TRACES, WAVEFORMS = "county_hospital__ecg__traces", "township_b__ecg__waveforms"
@@ -59,7 +59,7 @@ def written(feed: str) -> tuple[MessageFiles, str, int]:
 
 def taken(feed: str, home: Path, *files: bytes) -> tuple[FeedRun, list[str]]:
     """Take files of a feed; what the run counted and the reasons in quarantine."""
-    lake, contract = Lake.open(home), load_contracts()[feed]
+    lake, contract = Lake.open(home), DEMO.contracts[feed]
     pattern = Path(contract.location.pattern)
     (lake.inbox / pattern.parent).mkdir(parents=True)
     for number, data in enumerate(files):

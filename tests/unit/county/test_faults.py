@@ -13,12 +13,12 @@ from county.profiles import Profile, apply_profile
 from county.scene import Planted
 from county.systems.faults import RowFaults
 from county.systems.layouts import Layout
-from ingestion.contract import load_contracts
 from ingestion.ingest import ingest_feed
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from ingestion.quarantine import entries
 from ingestion.vault import Vault
+from tests.demo import DEMO
 from tests.unit.county.built import Built
 
 COLUMNS = ("received", "accepted", "quarantined", "duplicate")
@@ -51,7 +51,7 @@ def test_every_fault_is_refused_for_the_reason_the_layout_gives(
     faults = broken.key("faults").filter(pl.col("outcome") == "quarantined")
     truth = {row["feed"]: row for row in broken.key("ledger").iter_rows(named=True)}
     with Vault(lake.home) as vault, Ledger(lake.home) as ledger:
-        for feed, contract in load_contracts().items():
+        for feed, contract in DEMO.contracts.items():
             if feed in truth:
                 ingest_feed(lake, contract, vault=vault, ledger=ledger, settle=0)
         refused = {

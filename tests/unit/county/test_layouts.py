@@ -3,10 +3,10 @@
 import pytest
 
 from county.systems.layouts import layouts
-from ingestion.contract import FieldMap, load_contracts
-from ingestion.crosswalk import crosswalk
+from ingestion.contract import FieldMap
+from tests.demo import DEMO
 
-CONTRACTS = load_contracts()
+CONTRACTS = DEMO.contracts
 
 
 @pytest.mark.parametrize("feed", sorted(layouts()))
@@ -25,7 +25,7 @@ def test_crosswalk_undoes_the_senders_codes(feed: str) -> None:
         if field_map.code_map is None:
             continue
         codes = columns[field_map.sources[0]].codes or {}
-        back = crosswalk(field_map.code_map)
+        back = contract.codes.crosswalk(field_map.code_map)
         assert {back[local] for local in codes.values()} == set(codes)
         unmapped = layouts()[feed].unmapped
         if unmapped and unmapped.header in field_map.sources:

@@ -5,7 +5,7 @@ import pytest
 
 from county.domains.members import LEAD
 from county.scene import Scene
-from ingestion.contract import load_contracts
+from tests.demo import DEMO
 from tests.unit.county.domain_months import Told, scenes_of, tables
 
 OWN = ("human_resources", "finance", "materials", "pharmacy", "office")
@@ -35,7 +35,7 @@ def planted(told: Told, kind: str, *feeds: str) -> list[str]:
 
 
 def test_only_feeds_about_persons_carry_persons(told: Told) -> None:
-    contracts = load_contracts()
+    contracts = DEMO.contracts
     for feed, pieces in told.items():
         assert ("person" in pieces[0].rows.columns) == bool(contracts[feed].person), feed
 

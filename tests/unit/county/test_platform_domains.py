@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from county.domains.platform.platform_access.audit_log import chained_text, digest_of
-from ingestion.contract import load_contracts
+from tests.demo import DEMO
 from tests.unit.county.domain_months import Account
 
 CALLS = "consortium__service_bus__calls"
@@ -31,11 +31,11 @@ def told() -> Account:
 
 @pytest.mark.parametrize("feed", LOGS)
 def test_a_log_has_no_person_and_unique_numbers(told: Account, feed: str) -> None:
-    assert not load_contracts()[feed].person
+    assert not DEMO.contracts[feed].person
     rows = told.rows(feed)
     assert "person" not in rows.columns
     key = next(
-        name for name, field in load_contracts()[feed].fields.items()
+        name for name, field in DEMO.contracts[feed].fields.items()
         if field.required and name.endswith("_id") and name != "organization_id"
     )  # fmt: skip
     assert rows[key].is_unique().all()

@@ -4,6 +4,7 @@ import polars as pl
 
 from ingestion.contract import Contract
 from ingestion.formats.source import position_schema
+from tests.demo import DEMO
 
 HYPERTENSION = {
     "feed": "clinic__his__hypertension",
@@ -33,7 +34,7 @@ HYPERTENSION = {
 
 
 def contract(**changes: object) -> Contract:
-    return Contract.model_validate({**HYPERTENSION, **changes})
+    return Contract.model_validate({**HYPERTENSION, "codes": DEMO.codes, **changes})
 
 
 def visit(number: int = 1, **changes: str) -> dict[str, str]:

@@ -6,14 +6,15 @@ import polars as pl
 import pytest
 
 from ingestion import parse as parsing
-from ingestion.contract import Contract, load_contracts
+from ingestion.contract import Contract
 from ingestion.formats.source import Parsed, Problem, SourceFile, position_schema
 from ingestion.parse import parse
+from tests.demo import DEMO
 from tests.unit.ingestion.builders import contract
 
 PROJECT = Path(__file__).resolve().parents[3]
 FAULTS = PROJECT / "tests" / "samples" / "field_faults"
-CONTRACTS = load_contracts(PROJECT / "sites" / "demo" / "contracts")
+CONTRACTS = DEMO.contracts
 VANISHED = {
     "damaged-vanishes-a.hl7": ("county_hospital__emr__messages", 1, "message type MDM^T02"),
     "damaged-vanishes-b.hl7": ("township_a__vaccination__messages", 1, None),

@@ -17,14 +17,15 @@ import pytest
 import typer
 from rich.console import Console
 
-from ingestion.contract import load_contracts
+from ingestion.choice import choose_site
 from ingestion.lake import Lake
 from pipelines import cli, console
 from pipelines.publish import publish
 from standards.catalogue import load_systems
+from tests.demo import DEMO
 
-SAMPLES = Path(__file__).resolve().parents[3] / "sites" / "demo" / "samples"
-BAD = Path(__file__).parents[2] / "samples" / "bad"
+SAMPLES = DEMO.folder / "samples"
+BAD = Path(__file__).resolve().parents[2] / "samples" / "bad"
 CHINESE = re.compile("[\u4e00-\u9fff]")
 INDICATOR = load_systems()[0].indicators[0]
 
@@ -48,7 +49,8 @@ def home(tmp_path: Path) -> Path:
 def yigong(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Run]:
-    """The `yigong` command on a lake of its own, in this process."""
+    """The `yigong` command on a lake of the demo site, in this process."""
+    choose_site(home, DEMO)
     before = dict(os.environ)
     os.environ["YIGONG_HOME"] = str(home)
 
@@ -118,8 +120,8 @@ def test_the_commands_of_the_manual_are_there() -> None:
     found = {" ".join(words) for words in commands(typer.main.get_command(cli.app))}
     assert found >= {
         "county", "run", "ingest", "build", "publish", "status", "indicators", "evidence",
-        "inspect", "query", "dev", "serve", "quarantine list", "quarantine show",
-        "quarantine replay",
+        "inspect", "query", "dev", "serve", "init", "site check", "quarantine list",
+        "quarantine show", "quarantine replay",
     }  # fmt: skip
 
 
@@ -129,7 +131,7 @@ def test_status_of_an_empty_lake_names_every_feed(yigong: Run) -> None:
     found = json.loads(said.out)
     assert found["version"] is None
     assert found["ledger_balanced"] is True
-    assert {f["feed"] for f in found["feeds"]} == set(load_contracts())
+    assert {f["feed"] for f in found["feeds"]} == set(DEMO.contracts)
     for feed in found["feeds"]:
         assert feed.keys() >= {
             "feed", "member", "received", "accepted", "quarantined", "duplicate", "state",

@@ -16,6 +16,9 @@ import dagster as dg
 import pytest
 from dagster._core.execution.api import create_execution_plan
 
+from ingestion.choice import choose_site
+from tests.demo import DEMO
+
 pytestmark = pytest.mark.xdist_group("definitions")
 
 SNAPSHOT = Path(__file__).with_name("asset_keys.txt")
@@ -24,8 +27,9 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 @contextmanager
 def loaded(home: Path) -> Iterator[ModuleType]:
-    """The code location on an empty lake; the environment is given back afterwards."""
+    """The code location on an empty lake of the demo; the environment is given back afterwards."""
     before = dict(os.environ)
+    choose_site(home, DEMO)
     os.environ["YIGONG_HOME"] = str(home)
     try:
         from pipelines import definitions

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ingestion.contract import load_contracts
 from standards.guideline import COVERAGE, answers, coverage_text, guideline
+from tests.demo import DEMO
 
 SEED = Path(__file__).resolve().parents[4] / "shared" / "seed-functions.yaml"
-CONTRACTS = load_contracts()
+CONTRACTS = DEMO.contracts
 
 
 def test_every_owed_feed_is_served_or_excused() -> None:
