@@ -22,15 +22,39 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
+PERSON_FIELDS = {
+    "local_id": "local_id", "name": "person_name", "sex": "sex_code", "birth": "birth_date",
+    "id_number": "id_number", "health_card": "health_card_number",
+    "insurance_number": "insurance_number", "phone": "phone", "address": "address",
+}  # fmt: skip
+"""What the fields of a person in an export say of a person."""
+
+
 class ColumnLayout(_Strict):
     """One header: a field of the export, written as it is, by `format` (dates and times) or by
     `codes` (canonical to local; booleans are `true` and `false`). `number` marks cells that
-    workbooks, databases, DBF and JSON hold as numbers."""
+    workbooks, databases, DBF and JSON hold as numbers.
+
+    What it means: `column` of the entity, which is the field's own name (`_yuan` for `_fen`) when
+    it is not said, and `person`, a field of the person block, which `PERSON_FIELDS` have when it is
+    not said. The column's value is `times` the written one, in another unit.
+    """
 
     field: str
+    column: str | None = None
+    person: str | None = None
+    times: float | None = None
     format: str | None = None
     codes: dict[str, str] | None = None
     number: bool = False
+
+    def means(self, *, of_person: bool) -> tuple[str | None, str | None]:
+        """The entity's column and the person's field, either of which may be none."""
+        person = self.person or (PERSON_FIELDS.get(self.field) if of_person else None)
+        if self.column or person:
+            return self.column, person
+        stem = self.field.removesuffix("_fen")
+        return self.field if stem == self.field else f"{stem}_yuan", None
 
 
 class RowFault(_Strict):
@@ -113,6 +137,34 @@ class Layout(_Strict):
         if "wrong_encoding" in self.files and self.format != "csv":
             raise ValueError(f"{self.file}: only a text table can be in a wrong encoding")
         return self
+
+    @property
+    def of_person(self) -> bool:
+        """Whether the rows are about people."""
+        fields = {column.person or column.field for column in self.columns.values()}
+        return bool(fields & {"local_id", "id_number"})
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """Headers by the entity column they mean.
+
+        Raises:
+            ValueError: two headers mean one column.
+        """
+        found: dict[str, str] = {}
+        for header, column in self.columns.items():
+            name, _ = column.means(of_person=self.of_person)
+            if name in found:
+                raise ValueError(f"{self.file}: {header} and {found[name]} both mean {name}")
+            if name is not None:
+                found[name] = header
+        return found
+
+    @property
+    def person_meanings(self) -> dict[str, str]:
+        """Headers by the field of the person block they mean."""
+        meant = ((h, c.means(of_person=self.of_person)[1]) for h, c in self.columns.items())
+        return {person: header for header, person in meant if person is not None}
 
     def file_of(self, period: str) -> str:
         """The file of a compact month (`202601`) or day (`20260115`)."""
