@@ -30,9 +30,7 @@ def differences(layout: Layout, contract: Contract) -> Iterator[str]:
                 yield from _values(layout, header, read[name], contract)
 
 
-def _values(
-    layout: Layout, header: str, field: FieldMap, contract: Contract
-) -> Iterator[str]:
+def _values(layout: Layout, header: str, field: FieldMap, contract: Contract) -> Iterator[str]:
     column = layout.columns[header]
     if column.format != field.format:
         yield f"{header}: written by {column.format}, read by {field.format}"
