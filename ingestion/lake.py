@@ -4,6 +4,7 @@ Belongs here: paths of the lake and atomic writes. Not here: what the rows mean.
 """
 
 import os
+import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,10 @@ class Lake:
     def open(cls, home: Path | None = None) -> "Lake":
         """The lake at `home`, or at `YIGONG_HOME`; zero-row files are made if missing."""
         lake = cls((home or Path(os.environ.get("YIGONG_HOME", "var"))).absolute())
-        lake.home.mkdir(parents=True, exist_ok=True)
+        if not lake.home.exists():
+            lake.home.mkdir(parents=True)
+            lake.home.chmod(0o711)  # an inbox in it may belong to those who fill it
+        lake.close_to_others()
         for entity in entities().values():
             stub = lake.silver(entity.entity) / "day=0000-00-00" / "empty.parquet"
             if not stub.exists() or pl.read_parquet_schema(stub) != pl.Schema(entity.schema()):
@@ -41,6 +45,13 @@ class Lake:
             BadSite: its folder is gone or wrong.
         """
         return chosen_site(self.home)
+
+    def close_to_others(self) -> None:
+        """Only the owner reads what lies in the lake; the inbox is its members' concern."""
+        for path in self.home.iterdir():
+            mode = path.lstat().st_mode
+            if path.name != "inbox" and mode & 0o077 and not stat.S_ISLNK(mode):
+                path.chmod(stat.S_IMODE(mode) & ~0o077)
 
     def silver(self, entity: str) -> Path:
         return self.home / "silver" / entity

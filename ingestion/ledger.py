@@ -290,6 +290,13 @@ class Ledger:
         )
         return {row["feed"]: row for row in rows}
 
+    def accepted(self) -> list[sqlite3.Row]:
+        """`batch_id`, `entity`, `accepted` of every batch that stands."""
+        return self.database.execute(
+            """select batch_id, entity, batch_entity.accepted
+            from batch_entity join batch using (batch_id) where superseded_by is null"""
+        ).fetchall()
+
     def unmapped_codes(self, feed: str | None = None) -> list[sqlite3.Row]:
         """`feed`, `entity`, `column_name`, `source_code`, `seen`; most seen first."""
         return self.database.execute(

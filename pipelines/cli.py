@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines import cli_reading, console, county_cli, quarantine_cli, site_cli
+from pipelines import cli_reading, console, county_cli, failures, quarantine_cli, site_cli
 from pipelines.cli_reading import COUNT_LABELS, JsonFlag, open_lake, show_feeds
+from pipelines.run_lock import writing
 from pipelines.settings import PROJECT, prepare_environment
 
 if TYPE_CHECKING:
@@ -48,39 +49,14 @@ app.add_typer(site_cli.app, name="site")
 
 def main() -> None:
     """Entry point: one place turns failures into a clear line and an exit code."""
-    logs = prepare_environment() / "logs"
-    logging.basicConfig(filename=logs / "yigong.log", level=logging.INFO)
     try:
+        logs = prepare_environment() / "logs"
+        logging.basicConfig(filename=logs / "yigong.log", level=logging.INFO)
         sys.exit(app(standalone_mode=False) or 0)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except Exception as error:
-        sys.exit(_report(error))
-
-
-def _report(error: Exception) -> int:
-    code = 1
-    if hasattr(error, "show"):  # a usage error explains itself
-        error.show()
-        return 2
-    match type(error).__name__:
-        case "CriticalFailure":
-            code = 3
-            console.errors.print("[bold red]关键检查未通过，未发布：[/]")
-            for outcome in error.outcomes:  # type: ignore[attr-defined]
-                from pipelines.steps import describe
-
-                console.errors.print(f"  ✘ {describe(outcome)}", markup=False)
-            return code
-        case "LedgerOutOfBalance" | "UnbalancedLedger":
-            code = 4
-        case "NothingPublished":
-            code = 5
-        case "BuildFailed":
-            code = 6
-    said = f"错误（{type(error).__name__}）：{error}"
-    console.errors.print(said, markup=False, style="red", soft_wrap=True)
-    return code
+        sys.exit(failures.report(error))
 
 
 @app.command()
@@ -91,8 +67,9 @@ def run(
     """跑完整流程：接入 → 主索引 → 检查 → 构建 → 检查 → 发布。"""
     from pipelines.run import run_all
 
-    with console.progress_bars(quiet=json):
-        summary = run_all(open_lake(), inbox=inbox)
+    lake = open_lake()
+    with writing(lake, "yigong run"), console.progress_bars(quiet=json):
+        summary = run_all(lake, inbox=inbox)
     left = summary.ingested.left
     if json:
         warnings = sum(not o.passed for o in summary.checks)
@@ -125,9 +102,9 @@ def ingest(
     unknown = set(feed or ()) - set(lake.site.contracts)
     if unknown:
         raise ValueError(f"没有这些数据源的契约：{', '.join(sorted(unknown))}")
-    with console.progress_bars(quiet=json):
+    with writing(lake, "yigong ingest"), console.progress_bars(quiet=json):
         done = steps.ingest(lake, feeds=feed, inbox=inbox)
-    require_balance(lake)
+        require_balance(lake)
     rows = [
         {"feed": r.feed, "files": r.files, "records": r.records, **vars(r.count)}
         for r in done.feeds
@@ -165,7 +142,7 @@ def build(
     from pipelines.run import build_and_check
 
     lake = open_lake()
-    with console.progress_bars():
+    with writing(lake, "yigong build"), console.progress_bars():
         steps.link_persons(lake)
         steps.refresh_reference(lake)
         outcomes = steps.check(lake, "silver")
@@ -182,7 +159,7 @@ def publish() -> None:
     from pipelines.run import publish_checked
 
     lake = open_lake()
-    with console.progress_bars():
+    with writing(lake, "yigong publish"), console.progress_bars():
         outcomes = [*steps.check(lake, "libraries"), *steps.check(lake, "marts")]
         steps.stop_on_critical(outcomes)
         version = publish_checked(lake, outcomes)

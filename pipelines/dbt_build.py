@@ -26,11 +26,17 @@ def manifest_path() -> Path:
 
 
 def manifest() -> dict[str, Any]:
-    """The dbt manifest; parsed first if it is missing or older than the project's files."""
+    """The dbt manifest; parsed first if missing, damaged or older than the project's files."""
     path = manifest_path()
-    if not path.exists() or path.stat().st_mtime < _newest_source():
-        invoke(["parse"])
-    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    if path.exists() and path.stat().st_mtime >= _newest_source():
+        try:
+            loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            return loaded
+        except ValueError:  # cut off by a full disk or a kill: it is made anew
+            path.unlink()
+            path.with_name("partial_parse.msgpack").unlink(missing_ok=True)
+    invoke(["parse"])
+    loaded = json.loads(path.read_text("utf-8"))
     return loaded
 
 

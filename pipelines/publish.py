@@ -17,14 +17,20 @@ from typing import Any
 
 import duckdb
 
+from ingestion.agreement import require_agreement
 from ingestion.clock import now
 from ingestion.lake import Lake
+from ingestion.ledger import Ledger
 from pipelines.progress import Step, report
 from pipelines.settings import PROJECT
 
 KEEP_VERSIONS = 5
 COCKPIT_LIBRARIES = ("organization", "organization_ancestor")
 _LIBRARY_FOLDERS = ("population", "health_record", "emr", "resource")
+
+
+class EmptyRegistry(RuntimeError):
+    """The libraries know no organization."""
 
 
 def current_version(lake: Lake) -> int | None:
@@ -45,7 +51,13 @@ def publish(
 
     Returns:
         The new version's number.
+
+    Raises:
+        SilverDisagrees: silver does not hold what the ledger has booked.
+        EmptyRegistry: no organization is known, so nothing can be right.
     """
+    with Ledger(lake.home) as ledger:
+        require_agreement(lake, ledger)
     lake.published.mkdir(parents=True, exist_ok=True)
     version = max([0, *_versions(lake)]) + 1
     building = lake.published / f".v{version}.building"
@@ -64,6 +76,10 @@ def publish(
     counts = _copy(lake.warehouse, building / "county.duckdb", cockpit, publication, comments)
     everything = [*libraries, *marts, *evidence]
     counts |= _copy(lake.warehouse, building / "analysis.duckdb", everything, publication, comments)
+    if not counts.get("organization", 1):
+        raise EmptyRegistry(
+            "机构登记为空，不发布：请检查机构数据源是否已接入；已发布的版本保持不变"
+        )
     _export_parquet(building / "analysis.duckdb", building / "parquet")
     _write_manifest(building, version, moment.isoformat(), counts, quality)
     building.rename(lake.published / f"v{version}")
@@ -194,5 +210,8 @@ def _versions(lake: Lake) -> list[int]:
 
 
 def _prune(lake: Lake, keep: int) -> None:
-    for old in _versions(lake)[:-keep]:
-        shutil.rmtree(lake.published / f"v{old}")
+    for old in _versions(lake)[:-keep]:  # out of sight at once, then gone: a stop halves no version
+        dropped = (lake.published / f"v{old}").rename(lake.published / f".v{old}.dropped")
+        shutil.rmtree(dropped)
+    for dropped in lake.published.glob(".v*.dropped"):
+        shutil.rmtree(dropped)

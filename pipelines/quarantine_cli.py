@@ -68,13 +68,18 @@ def replay(feed: FeedOption = None, json: JsonFlag = False) -> None:
     from ingestion.ledger import Ledger
     from ingestion.quarantine import replay as replay_feed
     from ingestion.vault import Vault
+    from pipelines.run_lock import writing
 
     lake = Lake.open(home())
     known = lake.site.contracts
     if feed and feed not in known:
         raise ValueError(f"没有数据源 {feed} 的契约")
     rows = []
-    with Vault(lake.home) as vault, Ledger(lake.home) as ledger:
+    with (
+        writing(lake, "yigong quarantine replay"),
+        Vault(lake.home) as vault,
+        Ledger(lake.home) as ledger,
+    ):
         for contract in [known[feed]] if feed else known.values():
             done = replay_feed(lake, contract, vault=vault, ledger=ledger)
             if done.tried:

@@ -47,8 +47,7 @@ def status(lake: Lake) -> dict[str, Any]:
             }
         )
     link = lake.published / "current"
-    manifest = link / "manifest.json"
-    published = json.loads(manifest.read_text("utf-8")) if manifest.exists() else None
+    published = _manifest(link / "manifest.json")
     return {
         "home": str(lake.home),
         "site": lake.site.site,
@@ -59,6 +58,24 @@ def status(lake: Lake) -> dict[str, Any]:
         "feeds": feeds,
         "left": left_lying(lake),
     }
+
+
+def _manifest(path: Path) -> dict[str, Any] | None:
+    """The manifest of the published version, None before the first.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        raise ValueError(
+            f"发布清单损坏：{path.resolve()}；请运行 yigong publish 重新发布，"
+            "或把 published/current 指回上一版本"
+        ) from None
+    return found
 
 
 def left_lying(lake: Lake) -> list[dict[str, str]]:

@@ -32,7 +32,9 @@ def home() -> Path:
 
 
 def prepare_environment() -> Path:
-    """Set what the tools read from the environment: telemetry off, paths under the lake's home."""
+    """Set what the tools read from the environment: telemetry off, paths under the lake's home.
+    What this process writes from now on is its owner's alone."""
+    os.umask(0o077)
     lake_home = home()
     dagster_home = lake_home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from ingestion.vault import Vault
 from pipelines import run, steps
+from pipelines.run_lock import writing
 
 
 def feed_asset(contract: Contract) -> dg.AssetsDefinition:
@@ -34,7 +35,11 @@ def feed_asset(contract: Contract) -> dg.AssetsDefinition:
     def take() -> dg.MaterializeResult[None]:
         started = time.monotonic()
         lake = _lake()
-        with Vault(lake.home) as vault, Ledger(lake.home) as ledger:
+        with (
+            writing(lake, "Dagster"),
+            Vault(lake.home) as vault,
+            Ledger(lake.home) as ledger,
+        ):
             taken = ingest_feed(lake, contract, vault=vault, ledger=ledger)
         count = taken.count
         return dg.MaterializeResult(
@@ -137,7 +142,9 @@ def reference() -> dg.MaterializeResult[None]:
 )
 def person_link() -> dg.MaterializeResult[None]:
     started = time.monotonic()
-    linked = steps.link_persons(_lake())
+    lake = _lake()
+    with writing(lake, "Dagster"):
+        linked = steps.link_persons(lake)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": linked.source_persons,

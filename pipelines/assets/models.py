@@ -15,6 +15,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from ingestion.entity import entities
 from ingestion.lake import Lake
 from pipelines import dbt_build
+from pipelines.run_lock import writing
 from pipelines.settings import home
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
@@ -71,7 +72,8 @@ def model_assets() -> dg.AssetsDefinition:
         built = {key.path[-1]: key for key in context.selected_asset_keys}
         failure = None
         try:
-            results = dbt_build.build([*built, *tested] if context.is_subset else ())
+            with writing(lake, "Dagster"):
+                results = dbt_build.build([*built, *tested] if context.is_subset else ())
         except dbt_build.BuildFailed as failed:  # still tell what was built and which test failed
             failure, results = failed, list(failed.results)
         rows = _row_counts(lake.warehouse)

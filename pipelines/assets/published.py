@@ -11,6 +11,7 @@ import dagster as dg
 
 from ingestion.lake import Lake
 from pipelines import dbt_build, publish
+from pipelines.run_lock import writing
 from pipelines.settings import home
 
 
@@ -36,7 +37,8 @@ def published_asset(
         started = time.monotonic()
         quality = count_checks(context.instance, checks)
         lake = Lake.open(home())
-        version = publish.publish(lake, dbt_build.manifest(), quality=quality)
+        with writing(lake, "Dagster"):
+            version = publish.publish(lake, dbt_build.manifest(), quality=quality)
         manifest = (lake.published / f"v{version}" / "manifest.json").read_text("utf-8")
         tables = json.loads(manifest)["tables"]
         return dg.MaterializeResult(
