@@ -10,6 +10,7 @@ reason; under CI=true they fail.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,9 +22,12 @@ import duckdb
 import pytest
 
 from county.build import build_county
+from ingestion.choice import choose_site
+from ingestion.site import find_site
+from standards.catalogue import load_systems
 from tests.dashboards.running_cockpit import DASHBOARDS, PYTHON, Cockpit
 
-RESIDENTS, MONTHS, SEED = 300, 3, 7
+RESIDENTS, MONTHS, SEED = 300, 2, 7
 CHROMIUM = Path(os.environ.get("YIGONG_CHROMIUM", "/usr/bin/chromium"))
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
@@ -46,6 +50,22 @@ def need(path: Path, what: str) -> None:
     pytest.skip(f"{what} is not installed")
 
 
+def small_inbox(folder: Path) -> Path:
+    """A small county's files, without the feeds that no figure of the cockpit comes from."""
+    build_county(RESIDENTS, MONTHS, SEED, folder)
+    needed = {e for s in load_systems() for i in s.indicators for e in i.requires}
+    needed |= {"organization", "resident", "diagnosis", "prescription", "laboratory_result"}
+    kept = {
+        contract.location.pattern.split("/")[0]
+        for contract in find_site("demo").contracts.values()
+        if needed & set(contract.mapping().records)
+    }
+    for member in (folder / "inbox").iterdir():
+        if member.name not in kept:
+            shutil.rmtree(member)
+    return folder / "inbox"
+
+
 @pytest.fixture(scope="session")
 def cockpit_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data home with a county that the pipeline has published."""
@@ -53,10 +73,10 @@ def cockpit_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given := os.environ.get("YIGONG_TEST_HOME"):
         (home / "published").symlink_to(Path(given).resolve() / "published")
     else:
-        build_county(RESIDENTS, MONTHS, SEED, home / "county")
-        command = [str(Path(sys.executable).parent / "yigong"), "run"]
+        inbox = small_inbox(home / "county")
+        choose_site(home, find_site("demo"))
         done = subprocess.run(
-            [*command, "--inbox", str(home / "county" / "inbox")],
+            [str(Path(sys.executable).parent / "yigong"), "run", "--inbox", str(inbox)],
             env=os.environ | {"YIGONG_HOME": str(home)},
             capture_output=True,
             text=True,
