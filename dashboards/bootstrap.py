@@ -24,7 +24,7 @@ import translations
 import yaml
 from compile_assets import compile_bundle
 from datasets import property_files
-from home import DASHBOARDS, secret_key, superset_home, warehouse
+from home import DASHBOARDS, secret_key, site_accounts, superset_home, warehouse
 
 
 def published_organizations() -> list[tuple[str, str]]:
@@ -38,9 +38,10 @@ def published_organizations() -> list[tuple[str, str]]:
 
 
 def fingerprint(organizations: list[tuple[str, str]]) -> str:
-    """Changes with Superset, this folder, the datasets and the list of organizations."""
+    """Changes with Superset, this folder, the datasets, the organizations and their accounts."""
     digest = hashlib.sha256(importlib.metadata.version("apache-superset").encode())
-    digest.update(json.dumps(organizations, ensure_ascii=False).encode())
+    told = [organizations, site_accounts()]
+    digest.update(json.dumps(told, ensure_ascii=False).encode())
     digest.update(os.environ.get("SUPERSET_DB_URI", "").encode())
     files = [*DASHBOARDS.glob("*.py"), *DASHBOARDS.glob("*.yml"), *DASHBOARDS.glob("assets/**/*")]
     files += property_files()

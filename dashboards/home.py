@@ -1,6 +1,6 @@
 """Where the cockpit keeps its files under YIGONG_HOME, and how it finds the published warehouse.
 
-Belongs here: paths, the secret key file, the real path of the current version.
+Belongs here: paths, the secret key file, the county's folder, the real path of the current version.
 Does not belong here: Superset settings (superset_config.py) or starting processes (serve.py).
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+
+import yaml
 
 DASHBOARDS = Path(__file__).resolve().parent
 WAREHOUSE_NAME = "county.duckdb"  # DuckDB names the catalog after the file: never rename it
@@ -24,6 +26,25 @@ def home() -> Path:
     if not value:
         raise SystemExit("set YIGONG_HOME to the data home of this site")
     return Path(value).expanduser().resolve()
+
+
+def site_folder() -> Path | None:
+    """The folder of the county this home has chosen (`yigong init`); None before that."""
+    choice = home() / "lake.yml"
+    if not choice.exists():
+        return None
+    name = yaml.safe_load(choice.read_text(encoding="utf-8"))["site"]
+    return home() / name if "/" in name else DASHBOARDS.parent / "sites" / name
+
+
+def site_accounts() -> list[dict[str, str]]:
+    """Accounts of single organizations, from `roles.yml` of the county's folder, if it has one."""
+    folder = site_folder()
+    path = folder / "roles.yml" if folder else None
+    if path is None or not path.exists():
+        return []
+    found: list[dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))["accounts"]
+    return found
 
 
 def superset_home() -> Path:

@@ -1,4 +1,4 @@
-"""Roles, accounts and row rules of the cockpit, as roles.yml says. Runs inside the Superset app.
+"""Roles, accounts and row rules of the cockpit, as roles.yml says; inside the Superset app.
 
 Belongs here: making Superset's roles, rules and accounts equal to roles.yml, closed by default.
 Does not belong here: importing assets (bootstrap.py), settings (superset_config.py).
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from home import DASHBOARDS, superset_home, write_private
+from home import DASHBOARDS, site_accounts, superset_home, write_private
 from superset import db
 from superset import security_manager as manager
 from superset.connectors.sqla.models import RowLevelSecurityFilter, SqlaTable
@@ -27,8 +27,19 @@ RULE_GROUP = "机构"
 
 
 def read_roles(path: Path = DASHBOARDS / "roles.yml") -> dict[str, Any]:
-    """roles.yml as it stands."""
+    """roles.yml, and after its accounts those of the county's organizations.
+
+    Raises:
+        ValueError: the county gives an account a name that is taken.
+    """
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    taken = {account["username"] for account in content["accounts"]}
+    for account in site_accounts():
+        if account["username"] in taken:
+            raise ValueError(f"account {account['username']} is defined twice")
+        taken.add(account["username"])
+        role = content["institution_roles"]["name"].format(organization_id=account["organization"])
+        content["accounts"].append({**account, "role": role})
     return content
 
 
@@ -146,7 +157,8 @@ def apply_accounts(roles: dict[str, Any]) -> None:
     known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for entry in roles["accounts"]:
         name, role = entry["username"], manager.find_role(entry["role"])
-        if role is None:  # an institution that this county does not have
+        if role is None:  # not in the register that was published, or at a level without roles
+            print(f"no account {name}: its organization has no role")
             continue
         password = known.get(name, {}).get("password") or secrets.token_urlsafe(15)
         user = manager.find_user(username=name)

@@ -42,7 +42,7 @@ class Lag:
         batches: Live batches that lag, in the order of arrival.
         files: Files that they brought.
         rows: Entity rows and pieces that they received.
-        changed: Parts of the definition that differ, e.g. `crosswalk/township_b_followup_mode`.
+        changed: Parts of the definition that differ, e.g. `crosswalk/followup_mode`.
     """
 
     feed: str

@@ -46,6 +46,20 @@ class _SiteFile(_Strict):
     county: str
 
 
+class _Account(_Strict):
+    """A user of the cockpit who sees one organization and those below it."""
+
+    username: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    display_name: str
+    organization: str
+
+
+class _RolesFile(_Strict):
+    """`roles.yml`: the cockpit's accounts of single organizations (`dashboards/security.py`)."""
+
+    accounts: list[_Account]
+
+
 class _Group(_Strict):
     """Members of one vendor: every template, filled with the parameters of every member's line."""
 
@@ -87,10 +101,11 @@ class Site:
         """All contracts by feed name, in order of the name.
 
         Raises:
-            BadSite: names every contract, template line and crosswalk that is wrong.
+            BadSite: names every contract, template line, crosswalk and account that is wrong.
         """
         found: dict[str, Contract] = {}
         defects: list[str] = []
+        self._check_roles(defects)
         for name, body in self._bodies(defects):
             try:
                 contract = Contract.model_validate({**body, "codes": self.codes})
@@ -108,6 +123,15 @@ class Site:
     def samples(self, feed: str) -> list[Path]:
         """The feed's sample: one file `samples/<feed>.<ext>`, or none yet."""
         return sorted(self.folder.glob(f"samples/{feed}.*"))
+
+    def _check_roles(self, defects: list[str]) -> None:
+        path = self.folder / "roles.yml"
+        if path.exists():
+            for name, content in _one("roles.yml", path, defects):
+                try:
+                    _RolesFile.model_validate(content)
+                except ValidationError as error:
+                    defects.append(_line(name, error))
 
     def _bodies(self, defects: list[str]) -> Iterator[tuple[str, Any]]:
         """Where each contract is written and what it says."""

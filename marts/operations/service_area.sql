@@ -19,6 +19,7 @@ service_area as (
     select
         organization.organization_id,
         organization.organization_name,
+        organization.organization_level,
         service_month.month,
         organization.boundary_ring,
         cast(sum(service_month.outpatient_visits) as bigint) as outpatient_visits,
@@ -31,6 +32,7 @@ service_area as (
     group by
         organization.organization_id,
         organization.organization_name,
+        organization.organization_level,
         service_month.month,
         organization.boundary_ring
 )

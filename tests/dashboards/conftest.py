@@ -23,9 +23,9 @@ import pytest
 
 from county.build import build_county
 from ingestion.choice import choose_site
-from ingestion.site import find_site
 from standards.catalogue import load_systems
 from tests.dashboards.running_cockpit import DASHBOARDS, PYTHON, Cockpit
+from tests.demo import DEMO
 
 RESIDENTS, MONTHS, SEED = 300, 2, 7
 CHROMIUM = Path(os.environ.get("YIGONG_CHROMIUM", "/usr/bin/chromium"))
@@ -71,10 +71,11 @@ def cockpit_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data home with a county that the pipeline has published."""
     home = tmp_path_factory.mktemp("cockpit")
     if given := os.environ.get("YIGONG_TEST_HOME"):
-        (home / "published").symlink_to(Path(given).resolve() / "published")
+        for name in ("published", "lake.yml"):
+            (home / name).symlink_to(Path(given).resolve() / name)
     else:
         inbox = small_inbox(home / "county")
-        choose_site(home, find_site("demo"))
+        choose_site(home, DEMO)
         done = subprocess.run(
             [str(Path(sys.executable).parent / "yigong"), "run", "--inbox", str(inbox)],
             env=os.environ | {"YIGONG_HOME": str(home)},
