@@ -97,7 +97,8 @@ def conform(
         entity: What the rows must become.
         record: Where each column comes from.
         contract: The feed; gives the format's way of writing times and the default organization.
-        hidden: Source fields that identify a person; free text is scrubbed of their values.
+        hidden: Source fields of the person block; free text is scrubbed of what they say, but for
+            the sex: its code may stand in any word.
     """
     compact = contract.format in COMPACT_FORMATS
     values: list[pl.Expr] = []
@@ -149,10 +150,12 @@ def conform(
         checks.append(_Check(~pl.sql_expr(rule.expression), "rule_failed", rule.id))
 
     text = [n for n, c in entity.columns.items() if c.free_text and n in record.fields]
-    frame = source.select(*_POSITION, *values, *(_hidden(hidden) if text else []))
+    sex = contract.mapping().person.get("sex_code")
+    secret = [name for name in hidden if sex is None or name not in sex.sources]
+    frame = source.select(*_POSITION, *values, *(_hidden(secret) if text else []))
     frame = frame.with_columns(row_digests(source, shared=hidden))
     if text:
-        frame = _scrub(frame, text, [f"_hidden_{i}" for i in range(len(hidden))])
+        frame = _scrub(frame, text, [f"_hidden_{i}" for i in range(len(secret))])
     failing = (
         pl.any_horizontal([c.fails.fill_null(False) for c in checks]) if checks else pl.lit(False)
     )
@@ -187,8 +190,15 @@ def mapped_code(raw: pl.Expr, field_map: FieldMap | None, contract: Contract) ->
     )
 
 
-def _hidden(hidden: Sequence[str]) -> list[pl.Expr]:
-    return [pl.col(source).alias(f"_hidden_{i}") for i, source in enumerate(hidden)]
+def _hidden(secret: Sequence[str]) -> list[pl.Expr]:
+    """Values to blank, without those that would blank part of any number or word."""
+    telling = (
+        pl.when((pl.col(name).str.len_chars() > 1) & ~pl.col(name).str.contains(r"^\d{1,5}$"))
+        .then(name)
+        .alias(f"_hidden_{i}")
+        for i, name in enumerate(secret)
+    )
+    return list(telling)
 
 
 def _scrub(frame: pl.DataFrame, text: list[str], hidden: list[str]) -> pl.DataFrame:

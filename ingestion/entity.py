@@ -82,6 +82,14 @@ class Entity(BaseModel):
             raise ValueError(f"{self.entity}: key or time names unknown columns {missing}")
         return self
 
+    @model_validator(mode="after")
+    def _lineage_keeps_its_names(self) -> "Entity":
+        """A column named like one of the lineage would be overwritten by it."""
+        taken = set(self.columns) & {*LINEAGE, *(["source_person_id"] if self.person else [])}
+        if taken:
+            raise ValueError(f"{self.entity}: silver itself has columns {sorted(taken)}")
+        return self
+
     @property
     def coded(self) -> dict[str, Column]:
         """Columns that hold a code of a code system; each has a `<name>_raw` companion."""

@@ -1,8 +1,8 @@
 """Compares a lake with the answer key of the county it took in.
 
 Belongs here: ledger, refusals and unmapped codes against the key's planted faults, difference by
-difference. Not here: the key itself (`county/answer_key.py`) or indicator values, which tests
-compare.
+difference. Not here: the key itself (`county/answer_key.py`), values of rows (`county_rows.py`) or
+of indicators, which tests compare.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ import polars as pl
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from ingestion.quarantine import entries
+from pipelines.county_rows import check_rows
 
 _COUNTS = ("received", "accepted", "quarantined", "duplicate")
 _PLACE = ["feed", "file", "record_number"]
@@ -26,12 +27,14 @@ class CountyCheck:
     rows: int
     refusals: int
     unmapped: int
+    true_rows: int
+    values: int
     balanced: bool
     differences: list[str] = field(default_factory=list)
 
 
 def check_county(lake: Lake, county: Path) -> CountyCheck:
-    """Compare the ledger and the quarantine of a lake with `county/answer_key`.
+    """Compare ledger, quarantine and silver of a lake with `county/answer_key`.
 
     Raises:
         FileNotFoundError: there is no answer key.
@@ -52,6 +55,7 @@ def check_county(lake: Lake, county: Path) -> CountyCheck:
             schema=[*_PLACE, "reason_code"], orient="row",
             schema_overrides={"record_number": pl.Int64},
         )  # fmt: skip
+        rows = check_rows(lake, county, ledger)
     planted = faults.filter(pl.col("outcome") == "quarantined").select(*_PLACE, "reason_code")
     unmapped = faults.filter(pl.col("outcome") == "unmapped")
     return CountyCheck(
@@ -59,11 +63,14 @@ def check_county(lake: Lake, county: Path) -> CountyCheck:
         rows=int(truth["received"].sum()),
         refusals=len(planted),
         unmapped=len(unmapped),
+        true_rows=rows.rows,
+        values=rows.values,
         balanced=balanced,
         differences=[
             *_ledger(totals, truth),
             *_refusals(refused, planted),
             *_unmapped(totals, unmapped),
+            *rows.differences,
         ],
     )
 

@@ -67,7 +67,7 @@ def check(
     out: Annotated[Path, typer.Option(help="yigong county 的输出目录，已接入本湖仓")],
     json: JsonFlag = False,
 ) -> None:
-    """对照标准答案：台账、隔离与未映射代码是否逐条与埋设的差错一致。有差异时退出码为 1。"""
+    """对照标准答案：台账、隔离与未映射代码，表格类数据源逐行逐列。有差异时退出码为 1。"""
     from pipelines.county_check import check_county
 
     found = check_county(open_lake(), out)
@@ -78,8 +78,9 @@ def check(
             console.console.print(f"  ✘ {line}", markup=False)
         console.console.print(
             f"对照 {found.feeds} 个数据源、{found.rows:,} 行、{found.refusals:,} 处应拒、"
-            f"{found.unmapped:,} 个未映射代码：{len(found.differences)} 处差异；"
-            f"台账{'平衡' if found.balanced else '不平'}"
+            f"{found.unmapped:,} 个未映射代码，"
+            f"逐行逐列 {found.true_rows:,} 行 {found.values:,} 个值："
+            f"{len(found.differences)} 处差异；台账{'平衡' if found.balanced else '不平'}"
         )
     if found.differences or not found.balanced:
         raise typer.Exit(1)

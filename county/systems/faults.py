@@ -22,10 +22,14 @@ _ACCEPTED, _DUPLICATE, _QUARANTINED = "accepted", "duplicate", "quarantined"
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Rows of one file as the sender writes them, with how many of them are which."""
+    """Rows of one file as the sender writes them, with how many of them are which.
+
+    `true` holds those that must be accepted, with their `record_number`.
+    """
 
     feed: str
     rows: pl.DataFrame
+    true: pl.DataFrame
     accepted: int
     duplicate: int
     quarantined: int
@@ -75,9 +79,13 @@ class RowFaults:
         )
         broken = self._broken(feed, layout, true, random.random(count) < rates["row_fault"])
         together = pl.concat([sent, again, broken], how="diagonal").sort(_PLACE)
-        self._record(feed, file, layout, together, planted)
+        placed = together.with_columns(pl.int_range(1, pl.len() + 1).alias("record_number"))
+        self._record(feed, file, layout, placed, planted)
+        headers = list(layout.columns)
         sheet = Sheet(
-            feed, together.select(list(layout.columns)), count, len(again), len(broken)
+            feed, together.select(headers),
+            placed.filter(pl.col(_KIND) == _ACCEPTED).select("record_number", *headers),
+            count, len(again), len(broken),
         )  # fmt: skip
         self._outbox.book(
             feed, file, accepted=count, duplicate=sheet.duplicate, quarantined=sheet.quarantined
@@ -144,9 +152,8 @@ class RowFaults:
         return pl.concat(parts).drop("__turn") if parts else copies.drop("__turn")
 
     def _record(
-        self, feed: str, file: str, layout: Layout, rows: pl.DataFrame, planted: list[Planted]
+        self, feed: str, file: str, layout: Layout, placed: pl.DataFrame, planted: list[Planted]
     ) -> None:
-        placed = rows.with_columns(pl.int_range(1, pl.len() + 1).alias("record_number"))
         true = placed.filter(pl.col(_KIND) == _ACCEPTED)
 
         def found(
@@ -169,10 +176,10 @@ class RowFaults:
             ),
             found(true.filter("__late"), pl.lit("row"), pl.lit("late_row"), "accepted", none),
         ]  # fmt: skip
-        if PERSON_FAULTS in rows.columns:
+        if PERSON_FAULTS in placed.columns:
             odd = true.filter(pl.col(PERSON_FAULTS).list.len() > 0).explode(PERSON_FAULTS)
             parts.append(found(odd, pl.lit("person"), pl.col(PERSON_FAULTS), "accepted", none))
-        if _FAULT in rows.columns:
+        if _FAULT in placed.columns:
             broken = placed.filter(pl.col(_KIND) == _QUARANTINED)
             parts.append(
                 found(broken, pl.col(_ITEM), pl.col(_FAULT), "quarantined", pl.col(_REASON))

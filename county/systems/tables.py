@@ -20,6 +20,7 @@ from county.systems.encode import as_csv, as_database, as_json_lines, as_xml
 from county.systems.faults import PERSON_FAULTS, RowFaults, Sheet
 from county.systems.layouts import Layout, feeds_of_file, layout_of
 from county.systems.rows import rendered
+from county.systems.true_rows import keep_rows
 from county.systems.workbook import as_workbook
 
 _ENCODERS = {
@@ -82,6 +83,7 @@ class TableWriter:
         layout = layout_of(feed)
         name = layout.file_of(period)
         sheet = self._faults.sheet(feed, layout, name, cells, planted, last=last)
+        keep_rows(self._outbox.root, feed, name, sheet.true)
         if layout.format == "sqlite":
             self._tables.setdefault(layout.file, []).append(sheet)
             return
@@ -165,7 +167,8 @@ def _cut(layout: Layout, data: bytes) -> bytes:
 
 def _empty(feed: str) -> Sheet:
     schema = dict.fromkeys(layout_of(feed).columns, pl.String)
-    return Sheet(feed, pl.DataFrame(schema=schema), 0, 0, 0)
+    rows = pl.DataFrame(schema=schema)
+    return Sheet(feed, rows, rows, 0, 0, 0)
 
 
 def _suffixed(name: str, suffix: str) -> str:

@@ -32,6 +32,8 @@ def test_nothing_differs_from_the_answer_key(lake: Yigong, root: Path) -> None:
     assert found["differences"] == []
     assert found["balanced"]
     assert min(found["feeds"], found["rows"], found["refusals"], found["unmapped"]) > 20
+    assert found["true_rows"] > 10_000
+    assert found["values"] > 10 * found["true_rows"]
 
 
 def test_unmapped_codes_are_listed_for_their_owner(lake: Yigong) -> None:
@@ -55,3 +57,20 @@ def test_a_difference_is_named_and_fails(lake: Yigong, root: Path) -> None:
         assert truth["feed"][3] in told
     finally:
         path.write_bytes(key)
+
+
+def test_a_wrong_value_is_named_by_feed_column_and_key(lake: Yigong, root: Path) -> None:
+    feed = "township_a__his__visits"
+    path = next((root / "answer_key" / "rows" / feed).rglob("*.arrow"))
+    kept = path.read_bytes()
+    try:
+        rows = pl.read_ipc(path)
+        first = pl.int_range(pl.len()) == 0
+        wrong = pl.when(first).then(pl.lit("0.01")).otherwise("总费用").alias("总费用")
+        rows.with_columns(wrong).write_ipc(path)
+        told = lake("county", "check", "--out", str(root), expect=1).replace("\n", "")
+        assert "1 处差异" in told
+        assert f"{feed}/encounter.total_fee_yuan: 1 of" in told
+        assert rows["就诊流水号"][0] in told
+    finally:
+        path.write_bytes(kept)

@@ -81,7 +81,7 @@ def test_a_merge_gives_the_kept_and_the_void_number() -> None:
     parsed = parse(interaction("PRPA_IN201304UV02", act))
     assert values(parsed, "person_index_message", "local_id") == ["L1", "L9"]
     assert values(parsed, "person_index_message", "person_name") == ["张三", None]
-    assert values(parsed, "person_index_message", "item_number") == ["1", "2"]
+    assert values(parsed, "person_index_message", "message_item_number") == ["1", "2"]
 
 
 def test_a_soap_envelope_is_opened() -> None:

@@ -114,6 +114,32 @@ def test_free_text_loses_the_patients_own_name() -> None:
     assert result.accepted["conclusion"].to_list() == ["＊：未见异常", "未见异常"]
 
 
+def test_free_text_keeps_words_that_hold_a_sex_or_a_short_number() -> None:
+    feed = contract(
+        entity="examination_report",
+        fields={
+            "report_id": {"from": "单号"}, "reported_at": {"from": "时间"},
+            "conclusion": {"from": "结论"},
+        },
+        person={"sex_code": {"from": "性别"}, "local_id": {"from": "号"}},
+    )  # fmt: skip
+    row = {
+        "单号": "R1",
+        "时间": "2026-01-01 08:00:00",
+        "结论": "aVF抬高12mm",
+        "性别": "F",
+        "号": "12",
+    }
+    result = conform(
+        clean(table(row)),
+        entity=entities()["examination_report"],
+        record=feed.mapping().records["examination_report"],
+        contract=feed,
+        hidden=["性别", "号"],
+    )
+    assert result.accepted["conclusion"].to_list() == ["aVF抬高12mm"]
+
+
 def test_hl7_times_with_offset_are_shanghai_time() -> None:
     feed = contract(format="hl7v2", entity="laboratory_result", fields={
         "report_id": {"from": "OBR-3.1"}, "test_code": {"from": "OBX-3.1"},
