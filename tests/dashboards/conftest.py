@@ -57,7 +57,7 @@ def small_inbox(folder: Path) -> Path:
     needed |= {"organization", "resident", "diagnosis", "prescription", "laboratory_result"}
     kept = {
         contract.location.pattern.split("/")[0]
-        for contract in find_site("demo").contracts.values()
+        for contract in DEMO.contracts.values()
         if needed & set(contract.mapping().records)
     }
     for member in (folder / "inbox").iterdir():
