@@ -61,9 +61,19 @@ def inbox(home: Path) -> Iterator[Path]:
         path.unlink()
 
 
-def asset_keys(definitions: ModuleType) -> str:
+def all_keys(definitions: ModuleType) -> list[str]:
     graph = definitions.defs.resolve_asset_graph()
-    return "".join(f"{k.to_user_string()}\n" for k in sorted(graph.get_all_asset_keys()))
+    return sorted(key.to_user_string() for key in graph.get_all_asset_keys())
+
+
+def asset_keys(definitions: ModuleType) -> str:
+    """The product's own keys, a line each: those of feeds are the county's."""
+    return "".join(f"{key}\n" for key in all_keys(definitions) if not key.startswith("bronze/"))
+
+
+def test_every_feed_of_the_site_is_an_asset(location: ModuleType) -> None:
+    found = {key for key in all_keys(location) if key.startswith("bronze/")}
+    assert found == {f"bronze/{feed}" for feed in DEMO.contracts}
 
 
 def test_the_asset_keys_are_those_of_the_snapshot(location: ModuleType) -> None:
