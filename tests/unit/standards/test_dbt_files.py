@@ -73,6 +73,13 @@ def test_versions_are_told_apart_by_the_key_of_their_entity() -> None:
         assert ordered[2].strip() == time, path
 
 
+def test_every_evidence_model_is_summed_into_measures() -> None:
+    sql = (PROJECT_DIR / "marts" / "performance" / "measure_month.sql").read_text("utf-8")
+    assert set(re.findall(r"'(evidence_\w+)'", sql)) == {
+        name for name in models() if name.startswith("evidence_")
+    }
+
+
 def test_marts_read_libraries_and_reference_only() -> None:
     for path in (PROJECT_DIR / "marts").rglob("*.sql"):
         sql = path.read_text("utf-8")
