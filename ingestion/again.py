@@ -154,8 +154,9 @@ class _Again:
         where = bronze.paths(self.lake, feed, arrival)
         files = bronze.contents(self.lake, feed, arrival)
         parsed = guard.parse_batch(
+            self.lake.home,
             self.contract,
-            bronze.files(where),
+            bronze.files(self.lake.home, where),
             where,
             [file.byte_count for file in files],
             apart=any(row["reason_code"] in guard.COSTLY for row in held),

@@ -1,15 +1,23 @@
-"""Bronze: the bytes that arrived, with their envelope, append only, replayable."""
+"""Bronze: the bytes that arrived, with their envelope, append only, replayable.
 
+A file of bronze is Parquet, sealed as a whole with the lake's key (`<batch>.parquet.sealed`), names
+of files included. `YIGONG_SEAL_BRONZE=0` leaves new ones clear, for a site whose volume is
+encrypted; both kinds are read, whatever the switch says.
+"""
+
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
 from ingestion.contract import Contract
 from ingestion.formats.source import SourceFile
-from ingestion.lake import Lake, write_parquet
+from ingestion.lake import Lake, parquet_bytes, write_bytes, write_parquet
+from ingestion.seal import Sealer
 from ingestion.transports import Arrival
 
 _SCHEMA = {
@@ -23,6 +31,9 @@ _SCHEMA = {
     "part": pl.Int32(),
     "content": pl.Binary(),
 }
+SWITCH = "YIGONG_SEAL_BRONZE"
+PURPOSE = "bronze"
+PLAIN, SEALED = ".parquet", ".sealed"
 FILE_BYTES = 64 << 20
 """Content of one Parquet file where a single arriving file is larger. A file above a transport's
 chunk (8 MB) lies in several rows: a Parquet writer holds many copies of one huge value."""
@@ -42,19 +53,28 @@ def keep(
 ) -> None:
     """Write one batch to `bronze/<feed>/day=<day>/`; grain: a part of a file.
 
-    Small files lie together in `<batch_id>.parquet`. A file above `FILE_BYTES` is passed through
-    in chunks and never held: more of it lies in `<batch_id>-0001.parquet` and so on.
+    Small files lie together in `<batch_id>.parquet[.sealed]`. A file above `FILE_BYTES` is passed
+    through in chunks and never held: more of it lies in `<batch_id>-0001.parquet` and so on.
 
     Raises:
+        KeysUnfit: the lake has no key to seal with.
         Changed: a file that had to be read again is another one by now.
     """
-    first = _path(lake, contract.feed, batch_id)
+    folder = _folder(lake, contract.feed, batch_id)
+    sealer = Sealer(lake.home, PURPOSE) if os.environ.get(SWITCH, "1") != "0" else None
     written = 0
 
     def write(rows: list[tuple[object, ...]], group_rows: int | None) -> None:
         nonlocal written
-        path = first.with_name(f"{batch_id}-{written:04}.parquet") if written else first
-        write_parquet(pl.DataFrame(rows, schema=_SCHEMA, orient="row"), path, group_rows=group_rows)
+        frame = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+        path = folder / f"{batch_id}{f'-{written:04}' if written else ''}{PLAIN}"
+        if sealer:
+            write_bytes(
+                sealer.seal(parquet_bytes(frame, group_rows=group_rows), _sealed_as(path)),
+                path.with_name(path.name + SEALED),
+            )
+        else:
+            write_parquet(frame, path, group_rows=group_rows)
         written += 1
 
     rows: list[tuple[object, ...]] = []
@@ -78,12 +98,17 @@ def keep(
 
 def batches(lake: Lake, feed: str) -> list[str]:
     """Ids of the batches that bronze holds of a feed, in the order in which they arrived."""
-    return sorted({batch_of(path) for path in lake.bronze(feed).glob("*/*.parquet")})
+    return sorted({batch_of(path) for path in every_file(lake, feed)})
+
+
+def every_file(lake: Lake, feed: str) -> Iterator[Path]:
+    """Whatever bronze keeps of a feed, in no order."""
+    return lake.bronze(feed).glob(f"*/*{PLAIN}*")
 
 
 def batch_of(path: Path) -> str:
     """The batch that a file of bronze belongs to."""
-    return path.stem.partition("-")[0]
+    return path.name.partition(".")[0].partition("-")[0]
 
 
 def paths(lake: Lake, feed: str, batch_id: str) -> list[Path]:
@@ -92,29 +117,33 @@ def paths(lake: Lake, feed: str, batch_id: str) -> list[Path]:
     Raises:
         KeyError: bronze does not hold the batch.
     """
-    first = _path(lake, feed, batch_id)
-    if not first.exists():
+    folder = _folder(lake, feed, batch_id)
+    found = [*folder.glob(f"{batch_id}{PLAIN}*"), *sorted(folder.glob(f"{batch_id}-*{PLAIN}*"))]
+    if not found or "-" in found[0].name:
         raise KeyError(f"{feed}: bronze lacks batch {batch_id}")
-    return [first, *sorted(first.parent.glob(f"{batch_id}-*.parquet"))]
+    return found
 
 
 def contents(lake: Lake, feed: str, batch_id: str) -> list[Kept]:
     """The files of one batch in the order in which they arrived, without their content."""
     frame = pl.concat(
-        pl.read_parquet(path, columns=list(_ENVELOPE), hive_partitioning=False)
-        for path in paths(lake, feed, batch_id)
+        _read(lake.home, path, list(_ENVELOPE)) for path in paths(lake, feed, batch_id)
     )
     first = frame.filter(pl.col("part") == 0).drop("part")
     return [Kept(*row) for row in first.iter_rows()]
 
 
-def files(where: Sequence[Path]) -> Iterator[SourceFile]:
-    """The files of one batch as they arrived, in their order, one held at a time."""
+def files(home: Path, where: Sequence[Path]) -> Iterator[SourceFile]:
+    """The files of one batch as they arrived, in their order, one held at a time.
+
+    Raises:
+        Damaged: a sealed file is not what was sealed.
+    """
     name, parts = None, []
     for path in where:
-        columns = ["file_name", "part", "content"]
-        frame = pl.read_parquet(path, columns=columns, hive_partitioning=False)
-        for file_name, part, content in frame.iter_rows():
+        for file_name, part, content in _read(
+            home, path, ["file_name", "part", "content"]
+        ).iter_rows():
             if part == 0 and name is not None:
                 yield SourceFile(name, b"".join(parts))
                 parts = []
@@ -124,9 +153,22 @@ def files(where: Sequence[Path]) -> Iterator[SourceFile]:
         yield SourceFile(name, b"".join(parts))
 
 
+def _read(home: Path, path: Path, columns: list[str]) -> pl.DataFrame:
+    """Some columns of one file of bronze, sealed or clear."""
+    if path.name.endswith(SEALED):
+        plain = Sealer(home, PURPOSE).open(path.read_bytes(), _sealed_as(path))
+        return pl.read_parquet(BytesIO(plain), columns=columns)
+    return pl.read_parquet(path, columns=columns, hive_partitioning=False)
+
+
+def _sealed_as(path: Path) -> str:
+    """Feed, day and batch: where the file belongs."""
+    return "/".join((*path.parts[-3:-1], path.name.removesuffix(SEALED)))
+
+
 _ENVELOPE = ("file_name", "file_digest", "byte_count", "part")
 
 
-def _path(lake: Lake, feed: str, batch_id: str) -> Path:
+def _folder(lake: Lake, feed: str, batch_id: str) -> Path:
     day = f"{batch_id[:4]}-{batch_id[4:6]}-{batch_id[6:8]}"
-    return lake.bronze(feed) / f"day={day}" / f"{batch_id}.parquet"
+    return lake.bronze(feed) / f"day={day}"

@@ -84,6 +84,7 @@ class Underway:
 
 
 def parse_batch(
+    home: Path,
     contract: Contract,
     files: Iterable[SourceFile],
     paths: Sequence[Path],
@@ -94,6 +95,7 @@ def parse_batch(
     """What a batch holds: read here where that is safe, else in a process apart.
 
     Args:
+        home: The lake's folder.
         files: Its files, made only when they are read here.
         paths: Where bronze keeps the same files, in order.
         sizes: Bytes of each, in order.
@@ -106,7 +108,7 @@ def parse_batch(
         parsed = parse_in_time(contract, list(files))
         if parsed is not None:
             return parsed
-    return parse_apart(contract, paths, sizes)
+    return parse_apart(home, contract, paths, sizes)
 
 
 def parse_in_time(contract: Contract, files: Sequence[SourceFile]) -> Parsed | None:
@@ -118,11 +120,14 @@ def parse_in_time(contract: Contract, files: Sequence[SourceFile]) -> Parsed | N
         return None
 
 
-def parse_apart(contract: Contract, paths: Sequence[Path], sizes: Sequence[int]) -> Parsed:
+def parse_apart(
+    home: Path, contract: Contract, paths: Sequence[Path], sizes: Sequence[int]
+) -> Parsed:
     """Read the files of one batch of bronze one by one in a process apart.
 
     Args:
-        paths: The batch's Parquet files.
+        home: The lake's folder.
+        paths: The batch's files of bronze.
         sizes: Bytes of each of its files, in order.
 
     Raises:
@@ -130,16 +135,16 @@ def parse_apart(contract: Contract, paths: Sequence[Path], sizes: Sequence[int])
     """
     found: list[Parsed] = []
     while len(found) < len(sizes):
-        found += _read_some(contract, paths, sizes, len(found))
+        found += _read_some(home, contract, paths, sizes, len(found))
     return _joined(found)
 
 
 def _read_some(
-    contract: Contract, paths: Sequence[Path], sizes: Sequence[int], start: int
+    home: Path, contract: Contract, paths: Sequence[Path], sizes: Sequence[int], start: int
 ) -> Iterator[Parsed]:
     """Files from `start` on, until the last one or the first that dies."""
     order = {
-        "contract": contract.model_dump(mode="json", by_alias=True),
+        "home": str(home), "contract": contract.model_dump(mode="json", by_alias=True),
         "paths": [str(path) for path in paths], "start": start, "memory": memory_limit(),
     }  # fmt: skip
     child = subprocess.Popen(
@@ -233,7 +238,7 @@ def _serve(send: Callable[[tuple[str, Any]], None]) -> None:
     contract = Contract.model_validate(order["contract"])
     memory = order["memory"]
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    files = bronze.files([Path(path) for path in order["paths"]])
+    files = bronze.files(Path(order["home"]), [Path(path) for path in order["paths"]])
     send((_READY, None))
     for file in islice(files, order["start"], None):
         try:

@@ -176,6 +176,7 @@ class _Taking:
 
     def _parse(self, batch_id: str, arrivals: Sequence[Arrival], apart: bool) -> Parsed:
         return guard.parse_batch(
+            self.lake.home,
             self.contract,
             (SourceFile(a.name, a.data) for a in arrivals),
             bronze.paths(self.lake, self.contract.feed, batch_id),

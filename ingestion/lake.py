@@ -5,9 +5,13 @@ Belongs here: paths of the lake and atomic writes. Not here: what the rows mean.
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 
@@ -100,12 +104,33 @@ def write_parquet(frame: pl.DataFrame, path: Path, *, group_rows: int | None = N
     Args:
         group_rows: Rows of a row group; few for very long rows, which bounds the memory taken.
     """
+    with _whole(path) as stream:
+        _encode(frame, stream, group_rows)
+
+
+def parquet_bytes(frame: pl.DataFrame, *, group_rows: int | None = None) -> bytes:
+    """What `write_parquet` would write."""
+    stream = BytesIO()
+    _encode(frame, stream, group_rows)
+    return stream.getvalue()
+
+
+def write_bytes(data: bytes, path: Path) -> None:
+    """Write bytes whole or not at all."""
+    with _whole(path) as stream:
+        stream.write(data)
+
+
+def _encode(frame: pl.DataFrame, stream: IO[bytes], group_rows: int | None) -> None:
+    frame.write_parquet(stream, compression="zstd", compression_level=1, row_group_size=group_rows)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as stream:
-        frame.write_parquet(
-            stream, compression="zstd", compression_level=1, row_group_size=group_rows
-        )
+        yield stream
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)

@@ -83,7 +83,7 @@ def settle(lake: Lake, feed: str, ledger: Ledger) -> None:
         elif batch_id not in live:
             retire(lake, [path])
     arrivals = ledger.arrival_ids(feed)
-    for path in lake.bronze(feed).glob("*/*.parquet"):
+    for path in bronze.every_file(lake, feed):
         if bronze.batch_of(path) not in arrivals:
             path.unlink()
     _mark(lake, feed).unlink()
