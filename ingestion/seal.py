@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from ingestion.vault import KeysUnfit, keys_of
+from ingestion.vault import sealing_key
 
 MARK = b"YIGONG-SEAL-1\n"
 _NONCE_BYTES, _TAG_BYTES = 12, 16
@@ -35,8 +35,7 @@ class Sealer:
     """
 
     def __init__(self, home: Path, purpose: str) -> None:
-        sealing, _ = keys_of(home)
-        self._key = derived(sealing, purpose)
+        self._key = derived(sealing_key(home), purpose)
 
     def seal(self, plain: bytes, name: str) -> bytes:
         """The sealed form of a file called `name`."""
@@ -69,6 +68,3 @@ def derived(key: bytes, purpose: str) -> bytes:
     derivation = hmac.HMAC(key, hashes.SM3())
     derivation.update(f"yigong seal: {purpose}".encode())
     return derivation.finalize()[:16]
-
-
-__all__ = ["Damaged", "KeysUnfit", "Sealer", "derived"]

@@ -58,17 +58,23 @@ def _key(variable: str, file: Path, *, may_make: bool) -> bytes:
     return key
 
 
+def sealing_key(home: Path, *, may_make: bool = False) -> bytes:
+    """The key that seals, from the environment or its file.
+
+    Raises:
+        KeysUnfit: it is missing, unless it may be made, or unfit.
+    """
+    return _key("YIGONG_VAULT_KEY", home / "keys" / "vault.key", may_make=may_make)
+
+
 def keys_of(home: Path, *, may_make: bool = False) -> tuple[bytes, bytes]:
     """The sealing key and the token key of a lake, from the environment or its key files.
 
     Raises:
         KeysUnfit: one of them is missing, unless it may be made, or unfit.
     """
-    folder = home / "keys"
-    return (
-        _key("YIGONG_VAULT_KEY", folder / "vault.key", may_make=may_make),
-        _key("YIGONG_TOKEN_KEY", folder / "token.key", may_make=may_make),
-    )
+    token = home / "keys" / "token.key"
+    return sealing_key(home, may_make=may_make), _key("YIGONG_TOKEN_KEY", token, may_make=may_make)
 
 
 def key_check(key: bytes, purpose: str) -> str:

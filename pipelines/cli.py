@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines import cli_reading, console, county_cli, failures, quarantine_cli, site_cli
+from pipelines import (
+    backup_cli,
+    cli_reading,
+    console,
+    county_cli,
+    failures,
+    quarantine_cli,
+    site_cli,
+)
 from pipelines.cli_reading import COUNT_LABELS, JsonFlag, open_lake, show_feeds
 from pipelines.run_lock import writing
 from pipelines.settings import PROJECT, prepare_environment
@@ -201,6 +209,7 @@ def serve(
 
 app.command()(site_cli.init)
 cli_reading.register(app)
+backup_cli.register(app)
 quarantine_cli.register(quarantine_app)
 
 if __name__ == "__main__":

@@ -35,6 +35,9 @@ STAGES = {
     "build": "构建资源库",
     "publish": "发布",
     "inspect": "检查文件",
+    "backup": "备份",
+    "verify": "校验备份",
+    "restore": "恢复",
 }
 
 

@@ -16,6 +16,8 @@ from ingestion.clock import now
 from ingestion.lake import Lake
 from ingestion.vault import Vault
 
+UNFINISHED = "restore.unfinished"
+"""Stands in a home while it is being restored."""
 MIN_FREE_BYTES = 200 << 20
 _SWEPT = ("bronze", "silver", "identity", "reference", "scratch")
 _held: set[Path] = set()
@@ -23,6 +25,10 @@ _held: set[Path] = set()
 
 class Busy(RuntimeError):
     """Another command writes this lake."""
+
+
+class NotRestored(RuntimeError):
+    """A restore into this home was stopped before its end."""
 
 
 class DiskFull(RuntimeError):
@@ -39,6 +45,7 @@ def writing(lake: Lake, command: str) -> Iterator[None]:
     Raises:
         Busy: somebody else writes; the message names command, process and since when.
         KeysUnfit: the keys are not those of the lake.
+        NotRestored: a restore has not come to its end.
         DiskFull: less than `MIN_FREE_BYTES` are free.
     """
     path = lake.home / "locks" / "run.lock"
@@ -52,6 +59,8 @@ def writing(lake: Lake, command: str) -> Iterator[None]:
         except BlockingIOError:
             raise Busy(_holder(path)) from None
         require_room(lake.home)
+        if (lake.home / UNFINISHED).exists():
+            raise NotRestored(f"{lake.home} 的恢复没有完成；请重新运行 yigong restore")
         Vault(lake.home).close()
         if path.stat().st_size:  # its last holder did not come to an end
             sweep(lake)
