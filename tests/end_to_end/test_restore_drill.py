@@ -42,7 +42,7 @@ def rows_of(home: Path) -> dict[str, tuple[int, int]]:
             name: connection.execute(
                 f'select count(*), coalesce(sum(hash(t)::hugeint), 0) from "{name}" as t'
             ).fetchone()
-            for name in names
+            for (name,) in found
             if name != "publication"
         }
 
