@@ -35,9 +35,7 @@ def rows_of(home: Path) -> dict[str, tuple[int, int]]:
     """Rows and order-free hash of every published table but the one that says when."""
     path = (home / "published" / "current" / "analysis.duckdb").resolve()
     with duckdb.connect(str(path), read_only=True) as connection:
-        names = [
-            n for (n,) in connection.execute("select table_name from duckdb_tables()").fetchall()
-        ]
+        found = connection.execute("select table_name from duckdb_tables()").fetchall()
         return {
             name: connection.execute(
                 f'select count(*), coalesce(sum(hash(t)::hugeint), 0) from "{name}" as t'
