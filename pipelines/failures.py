@@ -59,8 +59,9 @@ def _environment(error: Exception) -> str | None:
         return None
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or _free_bytes() < NEARLY_FULL_BYTES:
+        place = getattr(error, "filename", None) or home()
         return (
-            f"磁盘已满：{home()} 所在磁盘没有空间；请清理或扩容后重新运行，"
+            f"磁盘已满：{place} 所在磁盘没有空间；请清理或扩容后重新运行，"
             "未记账的文件会自动重新接入"
         )
     if isinstance(error, OSError) and error.errno in _PLACE:

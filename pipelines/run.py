@@ -7,6 +7,7 @@ paying its start-up for every asset.
 from pathlib import Path
 
 from expectations.runner import CheckOutcome
+from ingestion.agreement import require_agreement
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from pipelines import dbt_build, publish, steps
@@ -21,7 +22,7 @@ def run_all(lake: Lake, *, inbox: Path | None = None) -> RunSummary:
     """Ingest, link, check silver, build, check libraries and marts, publish.
 
     Raises:
-        LedgerOutOfBalance: the books do not add up.
+        LedgerOutOfBalance, SilverDisagrees: the books do not add up, or not to what silver holds.
         CriticalFailure: a critical expectation failed; the published version stays as it was.
         BuildFailed: a model or dbt test failed.
     """
@@ -37,9 +38,16 @@ def run_all(lake: Lake, *, inbox: Path | None = None) -> RunSummary:
 
 
 def require_balance(lake: Lake) -> None:
+    """The books must add up, and silver must hold what they say.
+
+    Raises:
+        LedgerOutOfBalance: they do not add up.
+        SilverDisagrees: silver holds other rows than were booked.
+    """
     with Ledger(lake.home) as ledger:
         if not ledger.balanced():
             raise LedgerOutOfBalance("台账不平：received ≠ accepted + quarantined + duplicate")
+        require_agreement(lake, ledger)
 
 
 def build_and_check(lake: Lake, *, anew: bool = False) -> list[CheckOutcome]:
