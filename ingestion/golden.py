@@ -10,9 +10,10 @@ committed.
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -76,11 +77,28 @@ def golden_lines(contract: Contract, sample: Path, vault: Vault) -> Iterator[str
         yield _text({"problem": problem.code, **place, "detail": problem.detail})
 
 
-def write_golden(site: Site, feeds: list[str]) -> list[Path]:
+def golden_difference(site: Site, feed: str, sample: Path, vault: Vault) -> int | None:
+    """The first line, counted from 1, in which the sample's rows are not the golden ones.
+
+    None when they are the same, or when the feed has no golden rows.
+    """
+    path = site.golden(feed)
+    if not path.exists():
+        return None
+    written = path.read_text("utf-8").splitlines()
+    found = list(golden_lines(site.contracts[feed], sample, vault))
+    lines = enumerate(zip_longest(found, written), start=1)
+    return next((number for number, (ours, theirs) in lines if ours != theirs), None)
+
+
+def write_golden(site: Site, feeds: Collection[str] = ()) -> list[Path]:
     """Write the golden rows of a site's samples; a feed that is gone loses its file.
 
     Args:
         feeds: Only these; all when empty.
+
+    Raises:
+        ValueError: a feed has no sample, or several; the feeds before it are written.
     """
     contracts = site.contracts
     folder = site.folder / "golden"
@@ -93,9 +111,11 @@ def write_golden(site: Site, feeds: list[str]) -> list[Path]:
         for feed, contract in contracts.items():
             if feeds and feed not in feeds:
                 continue
-            (sample,) = site.samples(feed)
-            path = folder / f"{feed}.jsonl"
-            lines = golden_lines(contract, sample, vault)
+            samples = site.samples(feed)
+            if len(samples) != 1:
+                raise ValueError(f"{feed} 应有一个样本，现有 {len(samples)} 个")
+            path = site.golden(feed)
+            lines = golden_lines(contract, samples[0], vault)
             path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
             written.append(path)
     return written

@@ -73,7 +73,7 @@ class Site:
 
     `site.yml`; `contracts/<member>/<feed>.yml`; `contracts/templates/<name>.yml` with
     `contracts/members.yml`; `crosswalks/` and `code_tables/` (see `Codes`); `samples/<feed>.<ext>`;
-    `indicators/<system>.yml` and `roles.yml`, if it has any.
+    `golden/<feed>.jsonl`, `indicators/<system>.yml` and `roles.yml`, if it has any.
     """
 
     folder: Path
@@ -123,6 +123,10 @@ class Site:
     def samples(self, feed: str) -> list[Path]:
         """The feed's sample: one file `samples/<feed>.<ext>`, or none yet."""
         return sorted(self.folder.glob(f"samples/{feed}.*"))
+
+    def golden(self, feed: str) -> Path:
+        """Where the rows are written that the feed's sample must become (`golden.py`)."""
+        return self.folder / "golden" / f"{feed}.jsonl"
 
     def _check_roles(self, defects: list[str]) -> None:
         path = self.folder / "roles.yml"

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from ingestion.booking import Count
 from ingestion.contract import Contract
+from ingestion.golden import golden_difference
 from ingestion.ingest import ingest_feed
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
@@ -61,6 +62,9 @@ def check_feed(site: Site, feed: str, lake: Lake) -> FeedCheck:
             again = _deliver(lake, contract, sample, vault, ledger)
             unmapped = sum(row["seen"] for row in ledger.unmapped_codes(feed))
             problem = _problem(first, again, ledger)
+            line = golden_difference(site, feed, sample, vault)
+        if problem is None and line is not None:
+            problem = f"样本的逐行结果自第 {line} 行起与 golden 不同"
     return FeedCheck(
         feed, contract.label_zh, contract.format,
         sample.name if sample else None, first, unmapped, problem,

@@ -1,16 +1,19 @@
-"""`yigong init` and `yigong site check`: the county of a lake, and whether its folder is good.
+"""`yigong init` and `yigong site ...`: the county of a lake, and whether its folder is good.
 
 Belongs here: words to functions, results to a table or JSON. Not here: what a site is
 (`ingestion/site.py`), what is tried (`ingestion/site_check.py`).
 """
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipelines import console
 from pipelines.cli_reading import COUNT_LABELS, JsonFlag
 from pipelines.settings import home
+
+if TYPE_CHECKING:
+    from ingestion.site import Site
 
 app = typer.Typer(no_args_is_help=True, help="县目录：契约、对照表、样本是否齐全可用。")
 
@@ -56,17 +59,12 @@ def check(
 ) -> None:
     """检查一个县目录：读全部契约，逐个收取样本两次，不写入湖仓。有问题时退出码为 1。
 
-    样本须全部被接收，再来一次不得改变任何数据；未映射的代码会列出数目。
+    样本须全部被接收，再来一次不得改变任何数据，有 golden 的须逐值相同；未映射的代码会列出数目。
     """
-    from ingestion.lake import Lake
-    from ingestion.site import find_site
     from ingestion.site_check import check_site, unknown_samples
     from pipelines.progress import Step, report
 
-    found = find_site(site) if site else Lake(home()).site
-    unknown = sorted(set(feed or ()) - set(found.contracts))
-    if unknown:
-        raise ValueError(f"没有这些数据源的契约：{', '.join(unknown)}")
+    found = _named(site, feed)
     rows: list[dict[str, Any]] = []
     total = len(feed or found.contracts)
     with console.progress_bars(quiet=json):
@@ -82,6 +80,37 @@ def check(
         _show(found.label_zh, rows, bad, odd)
     if bad or odd:
         raise typer.Exit(1)
+
+
+@app.command()
+def golden(
+    site: Annotated[str | None, typer.Argument(help="县名或县目录，默认本湖仓选定的县")] = None,
+    feed: Annotated[list[str] | None, typer.Option(help="只写这些数据源，可重复")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """写下样本的逐行结果（县目录 golden/）：请对照样本逐列读一遍，此后 site check 逐值比对。"""
+    from ingestion.golden import write_golden
+
+    found = _named(site, feed)
+    written = [str(path) for path in write_golden(found, feed or ())]
+    if json:
+        console.print_json(written)
+        return
+    for path in written:
+        console.console.print(path, markup=False, soft_wrap=True)
+    console.console.print(f"{len(written)} 个数据源，请对照样本读一遍")
+
+
+def _named(site: str | None, feeds: list[str] | None) -> "Site":
+    """The site asked for, the lake's own by default; it must have the feeds."""
+    from ingestion.lake import Lake
+    from ingestion.site import find_site
+
+    found = find_site(site) if site else Lake(home()).site
+    unknown = sorted(set(feeds or ()) - set(found.contracts))
+    if unknown:
+        raise ValueError(f"没有这些数据源的契约：{', '.join(unknown)}")
+    return found
 
 
 def _show(

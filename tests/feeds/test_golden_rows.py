@@ -1,6 +1,6 @@
 """Every row of every sample becomes exactly what was read and found right when it last changed.
 
-`python -m ingestion.golden SITE` writes `golden/` of a site; the diff is read against the samples
+`yigong site golden SITE` writes `golden/` of a site; the diff is read against the samples
 before it is committed. A contract that takes the right rows from the wrong column fails here.
 """
 
@@ -16,7 +16,12 @@ from tests.demo import DEMO
 from tests.feeds.every_site import EVERY
 
 WITH_GOLDEN = [site for site in EVERY if (site.folder / "golden").is_dir()]
-FEEDS = [pytest.param(s, f, id=f"{s.site}-{f}") for s in WITH_GOLDEN for f in s.contracts]
+FEEDS = [
+    pytest.param(s, f, id=f"{s.site}-{f}")
+    for s in WITH_GOLDEN
+    for f in s.contracts
+    if s == DEMO or s.golden(f).exists()
+]
 each_site = pytest.mark.parametrize("site", WITH_GOLDEN, ids=lambda site: site.site)
 REQUESTS = "county_hospital__lis__requests"
 
@@ -33,7 +38,7 @@ def lines_of(site: Site, contract: Contract, vault: Vault) -> list[str]:
 
 
 def golden_of(site: Site, feed: str) -> list[str]:
-    return (site.folder / "golden" / f"{feed}.jsonl").read_text("utf-8").splitlines()
+    return site.golden(feed).read_text("utf-8").splitlines()
 
 
 @pytest.mark.parametrize(("site", "feed"), FEEDS)
@@ -43,7 +48,7 @@ def test_every_row_equals_the_golden_one(site: Site, feed: str, vault: Vault) ->
 
 @each_site
 def test_every_golden_file_belongs_to_a_contract(site: Site) -> None:
-    assert {path.stem for path in (site.folder / "golden").iterdir()} == set(site.contracts)
+    assert {path.stem for path in (site.folder / "golden").iterdir()} <= set(site.contracts)
 
 
 @each_site

@@ -12,6 +12,7 @@ from ingestion.choice import NoSite, SiteInUse, choose_site, chosen_site
 from ingestion.conform import clean, conform
 from ingestion.definition import definition_of
 from ingestion.entity import entities
+from ingestion.golden import write_golden
 from ingestion.lake import Lake
 from ingestion.site import BadSite, Site, find_site
 from ingestion.site_check import check_feed, check_site, unknown_samples
@@ -243,4 +244,14 @@ def test_a_check_tries_every_sample_and_says_what_is_wrong(make: Make) -> None:
     assert found["a__b__bad"].problem == "样本有 1 行被隔离"
     assert found["a__b__none"].problem == "没有样本"
     assert unknown_samples(site) == ["a__b__odd.csv"]
+    write_golden(site, ["a__b__good"])
+    assert check_feed_again(site, "a__b__good") is None
+    path = site.golden("a__b__good")
+    path.write_text(path.read_text("utf-8").replace('"systolic_mmhg": 130', '"systolic_mmhg": 80'))
+    assert check_feed_again(site, "a__b__good") == "样本的逐行结果自第 1 行起与 golden 不同"
     assert [one.feed for one in check_site(site, ["a__b__bad"])] == ["a__b__bad"]
+
+
+def check_feed_again(site: Site, feed: str) -> str | None:
+    (found,) = check_site(site, [feed])
+    return found.problem

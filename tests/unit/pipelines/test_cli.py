@@ -120,7 +120,7 @@ def test_the_commands_of_the_manual_are_there() -> None:
     found = {" ".join(words) for words in commands(typer.main.get_command(cli.app))}
     assert found >= {
         "county", "run", "ingest", "build", "publish", "status", "indicators", "evidence",
-        "inspect", "query", "dev", "serve", "init", "site check", "quarantine list",
+        "inspect", "query", "dev", "serve", "init", "site check", "site golden", "quarantine list",
         "quarantine show", "quarantine replay",
     }  # fmt: skip
 
