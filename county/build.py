@@ -30,7 +30,7 @@ from county.people import Person
 from county.population import Population
 from county.profiles import DEFAULT, Profile, apply_profile
 from county.roles import TOWNSHIP_A, TOWNSHIP_B
-from county.scene import Document, Domain, Export, Planted, Scene, Truth
+from county.scene import Document, Domain, Export, Meant, Planted, Scene, Truth
 from county.services import Services, doctors_of, make_staff
 from county.stage import Stage
 from county.state import load_state, save_state
@@ -40,6 +40,7 @@ from county.systems.documents import DocumentWriter
 from county.systems.exports import Exports
 from county.systems.hl7 import Hl7Writer
 from county.systems.tables import TableWriter
+from county.systems.true_rows import keep_meant
 
 Progress = Callable[[str, float], None]
 
@@ -220,9 +221,12 @@ class _Run:
                 self._send(piece, month)
         self._tables.end_month(month)
 
-    def _send(self, piece: Export | Document | Truth, month: Month) -> None:
+    def _send(self, piece: Export | Document | Meant | Truth, month: Month) -> None:
         if isinstance(piece, Truth):
             self._key.add([piece], month)
+            return
+        if isinstance(piece, Meant):
+            keep_meant(self.outbox.root, piece, month)
             return
         if isinstance(piece, Export):
             self._tables.write(piece, month)

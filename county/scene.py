@@ -63,6 +63,20 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Meant:
+    """The true rows of one entity that messages of a feed carry in the month.
+
+    `rows` holds columns of the entity as far as the sender says them, its key among them and
+    `recorded_at` where versions of a key have one; naive local datetimes; money as whole fen in
+    columns ending `_fen`.
+    """
+
+    feed: str
+    entity: str
+    rows: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """What a measure truly is in the month, counted by whoever lets it happen.
 
@@ -130,4 +144,4 @@ class Domain(Protocol):
 
     def __init__(self, seed: int, rates: dict[str, Any]) -> None: ...
 
-    def month(self, scene: Scene) -> Iterator[Export | Document | Truth]: ...
+    def month(self, scene: Scene) -> Iterator[Export | Document | Meant | Truth]: ...

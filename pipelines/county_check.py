@@ -29,12 +29,13 @@ class CountyCheck:
     unmapped: int
     true_rows: int
     values: int
+    library_rows: int
     balanced: bool
     differences: list[str] = field(default_factory=list)
 
 
 def check_county(lake: Lake, county: Path) -> CountyCheck:
-    """Compare ledger, quarantine and silver of a lake with `county/answer_key`.
+    """Compare ledger, quarantine, silver and libraries of a lake with `county/answer_key`.
 
     Raises:
         FileNotFoundError: there is no answer key.
@@ -65,6 +66,7 @@ def check_county(lake: Lake, county: Path) -> CountyCheck:
         unmapped=len(unmapped),
         true_rows=rows.rows,
         values=rows.values,
+        library_rows=rows.library_rows,
         balanced=balanced,
         differences=[
             *_ledger(totals, truth),

@@ -79,7 +79,8 @@ def check(
         console.console.print(
             f"对照 {found.feeds} 个数据源、{found.rows:,} 行、{found.refusals:,} 处应拒、"
             f"{found.unmapped:,} 个未映射代码，"
-            f"逐行逐列 {found.true_rows:,} 行 {found.values:,} 个值："
+            f"逐行逐列 {found.true_rows:,} 行、资源库 {found.library_rows:,} 行，"
+            f"共 {found.values:,} 个值："
             f"{len(found.differences)} 处差异；台账{'平衡' if found.balanced else '不平'}"
         )
     if found.differences or not found.balanced:

@@ -17,7 +17,9 @@ from county.parameters import parameters
 from county.people import Person
 from county.roles import CONSORTIUM, COUNTY_HOSPITAL, TCM_HOSPITAL
 from county.services import CareMonth, Encounter
+from county.systems.hl7_meant import Event, meant_results, meant_visits
 from county.systems.rows import money
+from county.systems.true_rows import keep_meant
 
 FEEDS = {
     COUNTY_HOSPITAL: ("county_hospital__his__adt", "county_hospital__lis__results"),
@@ -51,6 +53,35 @@ class Message:
         return "".join("|".join(segment) + "\r" for segment in self.segments)
 
 
+def _events(code: str, care: CareMonth) -> list[Event]:
+    """What a hospital tells of the month's visits and stays."""
+    found: list[Event] = []
+
+    def tell(
+        e: Encounter, trigger: str, moment: datetime, *, fee: bool = True, still_open: bool = False
+    ) -> None:
+        found.append(Event(e, trigger, moment, fee, still_open))
+
+    for visit in care.visits:
+        if visit.organization_id != code:
+            continue
+        tell(visit, "A04", visit.start, fee=not visit.late_fee)
+        if visit.updated:
+            tell(visit, "A08", visit.start + timedelta(minutes=47))
+        if visit.cancelled:
+            tell(visit, "A11", visit.cancelled)
+    for stay in care.admitted:
+        if stay.organization_id != code:
+            continue
+        tell(stay, "A01", stay.start, fee=False, still_open=True)
+        if stay.cancelled:
+            tell(stay, "A11", stay.cancelled, fee=False, still_open=True)
+    for stay in care.discharged:
+        if stay.organization_id == code and stay.end:
+            tell(stay, "A03", stay.end + timedelta(minutes=9))
+    return found
+
+
 class Hl7Writer:
     """Writes the four HL7 feeds."""
 
@@ -67,34 +98,17 @@ class Hl7Writer:
         """All files of a month."""
         for code in HOSPITALS:
             adt, lis = FEEDS[code]
-            messages = self._adt_messages(code, care)
+            events = _events(code, care)
+            messages = [self._adt(event) for event in events]
+            messages.sort(key=lambda m: m.moment)
             self._write_days(code, adt, messages, care, self._break_adt)
+            keep_meant(self._outbox.root, meant_visits(adt, events), care.month)
             own = [r for r in reports if r.encounter.organization_id == code]
             results = [self._oru(code, lis, report) for report in own]
             self._write_days(code, lis, results, care, self._break_oru)
+            keep_meant(self._outbox.root, meant_results(lis, own), care.month)
 
     # messages ---------------------------------------------------------------------------------
-
-    def _adt_messages(self, code: str, care: CareMonth) -> list[Message]:
-        found: list[Message] = []
-        for visit in care.visits:
-            if visit.organization_id != code:
-                continue
-            found.append(self._adt(visit, "A04", visit.start, fee=not visit.late_fee))
-            if visit.updated:
-                found.append(self._adt(visit, "A08", visit.start + timedelta(minutes=47)))
-            if visit.cancelled:
-                found.append(self._adt(visit, "A11", visit.cancelled))
-        for stay in care.admitted:
-            if stay.organization_id != code:
-                continue
-            found.append(self._adt(stay, "A01", stay.start, fee=False, open_stay=True))
-            if stay.cancelled:
-                found.append(self._adt(stay, "A11", stay.cancelled, fee=False, open_stay=True))
-        for stay in care.discharged:
-            if stay.organization_id == code and stay.end:
-                found.append(self._adt(stay, "A03", stay.end + timedelta(minutes=9)))
-        return sorted(found, key=lambda m: m.moment)
 
     def _header(self, code: str, kind: str, moment: datetime) -> list[str]:
         self._control += 1
@@ -120,10 +134,8 @@ class Hl7Writer:
         pid[11], pid[13], pid[19] = identity.address, identity.phone, identity.id_number or ""
         return pid, identity.faults
 
-    def _adt(
-        self, e: Encounter, trigger: str, moment: datetime, *,
-        fee: bool = True, open_stay: bool = False,
-    ) -> Message:  # fmt: skip
+    def _adt(self, event: Event) -> Message:
+        e, moment = event.encounter, event.moment
         code = e.organization_id
         pid, faults = self._pid(e.person, code, FEEDS[code][0])
         pv1 = [""] * 48
@@ -133,19 +145,19 @@ class Hl7Writer:
         pv1[10] = "TCM" if e.is_tcm else "GEN"
         pv1[19] = e.encounter_id
         pv1[44] = stamp(e.start)
-        if not open_stay:
+        if not event.is_open:
             pv1[36] = e.discharge_mode or ""
             pv1[45] = stamp(e.end)
-        if fee:
+        if event.has_fee:
             pv1[47] = money(e.fee) or ""
-        kind = "A" if open_stay else "F"
+        kind = "A" if event.is_open else "F"
         diagnoses = [
             ["DG1", str(n), "", f"{d.code}^{d.name}^I10", "", stamp(moment), kind]
             for n, d in enumerate(e.diagnoses, 1)
         ]
-        header = self._header(code, f"ADT^{trigger}", moment)
-        event = ["EVN", trigger, stamp(moment)]
-        segments = [header, event, pid, pv1, *diagnoses]
+        header = self._header(code, f"ADT^{event.trigger}", moment)
+        trigger = ["EVN", event.trigger, stamp(moment)]
+        segments = [header, trigger, pid, pv1, *diagnoses]
         return Message(moment, segments, 1 + len(diagnoses), faults)
 
     def _oru(self, code: str, feed: str, report: Report) -> Message:

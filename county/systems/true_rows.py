@@ -1,19 +1,23 @@
-"""The true rows of every table: what a sender meant to say, by the columns of the entity.
+"""The true rows: what a sender meant to say, by the columns of the entity.
 
-Belongs here: keeping the rows that must be accepted, and reading them back as values. What a cell
-means is what the layout says of its header, never what a contract makes of it. Not here: rows of
-messages and documents, and the comparison with a lake (`pipelines/county_rows.py`).
+Belongs here: keeping the rows that must be accepted, and reading them back as values: of every
+table, where a cell means what the layout says of its header, never what a contract makes of it, and
+of messages whose writer says them (`Meant`). Not here: the comparison with a lake
+(`pipelines/county_rows.py`).
 """
 
 from pathlib import Path
 
 import polars as pl
 
+from county.months import Month
+from county.scene import Meant
 from county.systems.layouts import ColumnLayout, Layout, layout_of
-from ingestion.entity import POLARS_TYPE, Entity
+from ingestion.entity import POLARS_TYPE, ZONE, Entity
 
 FILE, RECORD = "file", "record_number"
 _FOLDER = Path("answer_key") / "rows"
+_MESSAGES = Path("answer_key") / "messages"
 
 
 def keep_rows(county: Path, feed: str, file: str, rows: pl.DataFrame) -> None:
@@ -22,6 +26,38 @@ def keep_rows(county: Path, feed: str, file: str, rows: pl.DataFrame) -> None:
     if not path.parent.exists():
         path.parent.mkdir(parents=True)
     rows.write_ipc(path, compression="lz4")
+
+
+def keep_meant(county: Path, meant: Meant, month: Month) -> None:
+    """Keep the true rows of a month's messages."""
+    if meant.rows.is_empty():
+        return
+    path = county / _MESSAGES / meant.feed / meant.entity / f"{month.compact}.arrow"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    meant.rows.write_ipc(path, compression="lz4")
+
+
+def messages_with_rows(county: Path) -> list[tuple[str, str]]:
+    """Feeds of messages and the entities whose true rows are kept."""
+    return sorted((p.parent.name, p.name) for p in (county / _MESSAGES).glob("*/*"))
+
+
+def meant_rows(county: Path, feed: str, entity: Entity) -> pl.DataFrame:
+    """True rows of a feed of messages, sent or still to be sent, in the columns' types."""
+    folder = county / _MESSAGES / feed / entity.entity
+    rows = pl.concat([pl.read_ipc(path) for path in sorted(folder.glob("*.arrow"))])
+    values = []
+    for name in rows.columns:
+        if name.endswith("_fen"):
+            yuan = pl.col(name).cast(pl.Decimal(18, 2)) / 100
+            values.append(yuan.cast(pl.Decimal(18, 2)).alias(f"{name[:-4]}_yuan"))
+        elif entity.columns[name].type == "timestamp":
+            values.append(pl.col(name).dt.replace_time_zone(ZONE))
+        elif entity.columns[name].type == "string":
+            values.append(pl.when(pl.col(name) != "").then(name).alias(name))
+        else:
+            values.append(pl.col(name).cast(POLARS_TYPE[entity.columns[name].type]))
+    return rows.select(values)
 
 
 def feeds_with_rows(county: Path) -> list[str]:
@@ -69,7 +105,7 @@ def _value(layout: Layout, header: str, entity: Entity, name: str) -> pl.Expr:
         moment = meant.str.to_datetime(column.format, time_unit="us")
         if kind == "date":
             return moment.dt.date()
-        return moment.dt.replace_time_zone("Asia/Shanghai")
+        return moment.dt.replace_time_zone(ZONE)
     if column.times is None:
         return meant.cast(POLARS_TYPE[kind])
     return (meant.cast(pl.Float64) * column.times).round(6).cast(POLARS_TYPE[kind])

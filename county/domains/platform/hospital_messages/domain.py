@@ -20,8 +20,13 @@ from county.domains.hospital_message_parts import (
     drug_orders,
     fee_lines,
 )
+from county.domains.platform.hospital_messages.meant import (
+    meant_charges,
+    meant_orders,
+    meant_requests,
+)
 from county.roles import COUNTY_HOSPITAL, TCM_HOSPITAL
-from county.scene import Document, Scene
+from county.scene import Document, Meant, Scene
 from county.systems.hl7_batch import (
     Channel,
     Hl7Files,
@@ -46,9 +51,10 @@ class Domain:
     def __init__(self, seed: int, rates: dict[str, Any]) -> None:
         self._rates = rates
         self._control = 0
+        self._meant: list[Meant] = []
         self._files = {feed: Hl7Files(channel) for feed, channel in CHANNELS.items()}
 
-    def month(self, scene: Scene) -> Iterator[Document]:
+    def month(self, scene: Scene) -> Iterator[Document | Meant]:
         random = scene.random("hospital_messages")
         visits = {code: _own(scene.visits, code) for code in (COUNTY_HOSPITAL, TCM_HOSPITAL)}
         stays = _admitted(scene)
@@ -67,6 +73,8 @@ class Domain:
         }  # fmt: skip
         for feed, messages in made.items():
             yield from self._files[feed].month(messages, scene.month, random)
+        yield from self._meant
+        self._meant = []
 
     # what is sent -----------------------------------------------------------------------------
 
@@ -83,6 +91,7 @@ class Domain:
         )
         lines = pl.concat([lines, gone])
         channel = CHANNELS[ORDERS]
+        self._meant.append(meant_orders(channel, lines))
         frame = self._known(channel, scene, lines)
         timing = pl.concat_str(
             pl.lit("^"), text("frequency"), pl.lit("^"), text("timing"), pl.lit("^"),
@@ -136,6 +145,7 @@ class Domain:
             pl.col("moment") + pl.duration(minutes=12), control_code=pl.lit("CA")
         )
         frame = self._known(channel, scene, pl.concat([frame, gone]))
+        self._meant += meant_requests(channel, frame)
         taken_back = pl.col("control_code") == "CA"
         status = pl.when(taken_back).then(pl.lit("CA")).otherwise(pl.lit("IP"))
         order = segment(
@@ -173,6 +183,7 @@ class Domain:
         lines = fee_lines(chosen, stays, self._rates, random)
         if lines.is_empty():
             return _none()
+        self._meant.append(meant_charges(channel, lines))
         item = segment(
             "FT1",
             {1: text("line"), 2: text("charge_id"), 4: stamp("charged"), 6: text("kind"),
