@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from ingestion.ledger import Ledger
-from ingestion.site import SITES, BadSite, Site, find_site
+from ingestion.site import SITES, BadSite, Site
 from ingestion.yaml_file import read_yaml
 
 FORMER = ("contracts", "indicators")
@@ -39,6 +39,15 @@ class _LakeFile(BaseModel):
     site: str
 
 
+def site_folder(home: Path) -> Path | None:
+    """Where the lake's site lies, whether it is there or not; None before the choice."""
+    path = home / "lake.yml"
+    if not path.exists():
+        return None
+    name = _LakeFile.model_validate(read_yaml(path)).site
+    return home / name if "/" in name else SITES / name
+
+
 def chosen_site(home: Path) -> Site:
     """The site of a lake.
 
@@ -46,11 +55,10 @@ def chosen_site(home: Path) -> Site:
         NoSite: none has been chosen.
         BadSite: its folder is gone or wrong.
     """
-    path = home / "lake.yml"
-    if not path.exists():
+    folder = site_folder(home)
+    if folder is None:
         raise NoSite(home)
-    name = _LakeFile.model_validate(read_yaml(path)).site
-    return find_site(name) if "/" not in name else Site.open(home / name)
+    return Site.open(folder)
 
 
 def choose_site(home: Path, site: Site, *, change: bool = False) -> Site | None:

@@ -156,6 +156,26 @@ class Contract(_Strict):
         names = sorted({f.code_map for f in maps if f.code_map})
         return {name: self.codes.crosswalk(name) for name in names}
 
+    def foreign_codes(self) -> list[str]:
+        """Crosswalks that lead to codes which the column's code system lacks, a line each.
+
+        Raises:
+            FileNotFoundError, BadTable: a crosswalk is not there or cannot be read.
+        """
+        mapping, found = self.mapping(), []
+        maps: list[tuple[str | None, FieldMap | None]] = [("sex", mapping.person.get("sex_code"))]
+        for name, record in mapping.records.items():
+            columns = entities()[name].columns
+            maps += [(columns[c].code_system, f) for c, f in record.fields.items()]
+        for system, field_map in maps:
+            if not field_map or not field_map.code_map:
+                continue
+            codes = set(self.codes.crosswalk(field_map.code_map).values())
+            lost = sorted(codes - set(self.codes.code_system(system))) if system else []
+            if lost:
+                found.append(f"对照表 {field_map.code_map} 的 {lost} 不在代码表 {system} 中")
+        return found
+
 
 @cache
 def profile(format_name: str, name: str) -> Mapping:

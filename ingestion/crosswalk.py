@@ -13,6 +13,10 @@ from pathlib import Path
 STANDARDS_DIR = Path(__file__).parent.parent / "standards"
 
 
+class BadTable(ValueError):
+    """A code list or crosswalk cannot be read; the message names file and line."""
+
+
 @dataclass(frozen=True, eq=False)
 class Codes:
     """Code lists and crosswalks as one site sees them; without a folder, as the product has them.
@@ -30,6 +34,7 @@ class Codes:
 
         Raises:
             FileNotFoundError: neither the site nor the product has such a crosswalk.
+            BadTable: it cannot be read.
         """
         own = self.folder / "crosswalks" / f"{name}.csv" if self.folder else None
         path = own if own and own.exists() else STANDARDS_DIR / "crosswalks" / f"{name}.csv"
@@ -63,5 +68,21 @@ def code_system(name: str) -> dict[str, str]:
 
 
 def _read(path: Path, key: str, value: str) -> dict[str, str]:
-    with path.open(encoding="utf-8-sig") as stream:
-        return {row[key]: row[value] for row in csv.DictReader(stream)}
+    """Two columns of a CSV file in UTF-8.
+
+    Raises:
+        BadTable: it is no UTF-8, lacks a column, or says two things of one code.
+    """
+    name = f"{path.parent.name}/{path.name}"
+    found: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            for number, row in enumerate(csv.DictReader(stream), start=2):
+                code, meaning = row.get(key), row.get(value)
+                if code is None or meaning is None:
+                    raise BadTable(f"{name} 第 {number} 行缺少 {key} 或 {value}")
+                if found.setdefault(code, meaning) != meaning:
+                    raise BadTable(f"{name} 第 {number} 行：{code} 已另有所指")
+    except UnicodeDecodeError as error:
+        raise BadTable(f"{name} 不是 UTF-8 文件，请另存为 UTF-8") from error
+    return found

@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ingestion.contract import Contract
-from ingestion.crosswalk import Codes
+from ingestion.crosswalk import BadTable, Codes, code_system
 from ingestion.yaml_file import read_yaml
 
 SITES = Path(__file__).parent.parent / "sites"
@@ -106,11 +106,12 @@ class Site:
         found: dict[str, Contract] = {}
         defects: list[str] = []
         self._check_roles(defects)
+        self._check_code_tables(defects)
         for name, body in self._bodies(defects):
             try:
                 contract = Contract.model_validate({**body, "codes": self.codes})
-                contract.crosswalks()
-            except (TypeError, OSError, ValidationError) as error:
+                defects += [f"{name}：{said}" for said in contract.foreign_codes()]
+            except (TypeError, OSError, ValidationError, BadTable) as error:
                 defects.append(_line(name, error))
                 continue
             if contract.feed in found:
@@ -136,6 +137,19 @@ class Site:
                     _RolesFile.model_validate(content)
                 except ValidationError as error:
                     defects.append(_line(name, error))
+
+    def _check_code_tables(self, defects: list[str]) -> None:
+        for path in sorted(self.folder.glob("code_tables/*.csv")):
+            name = path.relative_to(self.folder).as_posix()
+            try:
+                code_system(path.stem)
+            except FileNotFoundError:
+                defects.append(f"{name}：没有代码表 {path.stem}")
+                continue
+            try:
+                self.codes.code_system(path.stem)
+            except BadTable as error:
+                defects.append(str(error))
 
     def _bodies(self, defects: list[str]) -> Iterator[tuple[str, Any]]:
         """Where each contract is written and what it says."""

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.agreement import require_agreement
+from ingestion.choice import site_folder
 from ingestion.clock import now
 from ingestion.lake import Lake, write_bytes
 from ingestion.ledger import Ledger
@@ -34,9 +35,7 @@ from pipelines.run_lock import UNFINISHED
 PART_BYTES = 32 << 20
 KEEP = 30
 PURPOSE = "backup"
-FOLDERS = (
-    "bronze", "silver", "retired", "identity", "reference", "superset", "contracts", "indicators",
-)  # fmt: skip
+FOLDERS = ("bronze", "silver", "retired", "identity", "reference", "superset")
 FILES = ("lake.yml", "ledger.sqlite", "vault.sqlite", "left_lying.json", "keys/token.key")
 LEFT_OUT = (".tmp", ".pending", "-wal", "-shm", "-journal")
 MAY_STAND = ("inbox", "keys", "logs", "dagster", "locks", "dbt", "superset.log")
@@ -171,9 +170,13 @@ def restore(folder: Path, home: Path, snapshot: str | None = None) -> BackupRun:
 
 
 def _files(lake: Lake) -> Iterator[Path]:
-    """What a lake cannot do without. Not: the inbox (not yet taken), the warehouse and dbt's work
-    (built anew), older published versions, logs, and the sealing key."""
+    """What a lake cannot do without, its county's folder included if it lies inside. Not: the
+    inbox (not yet taken), the warehouse and dbt's work (built anew), older published versions,
+    logs, and the sealing key."""
     roots = [lake.home / folder for folder in FOLDERS]
+    county = site_folder(lake.home)
+    if county and county.is_relative_to(lake.home):
+        roots.append(county)
     current = lake.published / "current"
     if current.is_symlink():
         roots.append(lake.published / current.readlink())

@@ -25,7 +25,7 @@ from pipelines import (
     quarantine_cli,
     site_cli,
 )
-from pipelines.cli_reading import COUNT_LABELS, JsonFlag, open_lake, show_feeds
+from pipelines.cli_reading import COUNT_LABELS, JsonFlag, open_county, show_feeds
 from pipelines.run_lock import writing
 from pipelines.settings import PROJECT, prepare_environment
 
@@ -75,7 +75,7 @@ def run(
     """跑完整流程：接入 → 主索引 → 检查 → 构建 → 检查 → 发布。"""
     from pipelines.run import run_all
 
-    lake = open_lake()
+    lake = open_county()
     with writing(lake, "yigong run"), console.progress_bars(quiet=json):
         summary = run_all(lake, inbox=inbox)
     left = summary.ingested.left
@@ -106,7 +106,7 @@ def ingest(
     from pipelines import steps
     from pipelines.run import require_balance
 
-    lake = open_lake()
+    lake = open_county()
     unknown = set(feed or ()) - set(lake.site.contracts)
     if unknown:
         raise ValueError(f"没有这些数据源的契约：{', '.join(sorted(unknown))}")
@@ -149,7 +149,7 @@ def build(
     from pipelines import steps
     from pipelines.run import build_and_check
 
-    lake = open_lake()
+    lake = open_county()
     with writing(lake, "yigong build"), console.progress_bars():
         steps.link_persons(lake)
         steps.refresh_reference(lake)
@@ -166,7 +166,7 @@ def publish() -> None:
     from pipelines import steps
     from pipelines.run import publish_checked
 
-    lake = open_lake()
+    lake = open_county()
     with writing(lake, "yigong publish"), console.progress_bars():
         outcomes = [*steps.check(lake, "libraries"), *steps.check(lake, "marts")]
         steps.stop_on_critical(outcomes)
@@ -186,7 +186,7 @@ def _show_warnings(outcomes: "Sequence[CheckOutcome]") -> None:
 @app.command()
 def dev(port: Annotated[int, typer.Option(help="端口")] = 3000) -> None:
     """打开 Dagster 页面：资产、检查、调度、传感器。"""
-    cli_reading.open_lake().site.contracts  # noqa: B018  said here, not in the page's log
+    open_county()  # what is wrong is said here, not in the page's log
     dagster = str(Path(sys.executable).parent / "dagster")
     workspace = str(PROJECT / "workspace.yaml")
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background could not be stopped

@@ -31,6 +31,18 @@ def open_lake() -> "Lake":
     return Lake.open(home())
 
 
+def open_county() -> "Lake":
+    """The lake, its county read: what is wrong with that is said before anything is done.
+
+    Raises:
+        NoSite: the lake has not chosen one.
+        BadSite: names every contract, template line and crosswalk that is wrong.
+    """
+    lake = open_lake()
+    _ = lake.site.contracts
+    return lake
+
+
 def show_feeds() -> None:
     from pipelines import reading
 

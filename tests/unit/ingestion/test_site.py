@@ -10,6 +10,7 @@ import yaml
 from ingestion.booking import Count
 from ingestion.choice import NoSite, SiteInUse, choose_site, chosen_site
 from ingestion.conform import clean, conform
+from ingestion.crosswalk import code_system
 from ingestion.definition import definition_of
 from ingestion.entity import entities
 from ingestion.golden import write_golden
@@ -113,6 +114,23 @@ def test_a_parameter_that_stands_alone_keeps_its_type(make: Make) -> None:
             "没有文件 templates/none.yml",
         ),
         ({"contracts/members.yml": [{"template": "none"}]}, "contracts/members.yml：0?templates"),
+        (
+            {"contracts/a/b.yml": contract(person={"sex_code": {"from": "x", "code_map": "sex"}}),
+             "crosswalks/sex.csv": "source_code,code,source_name\n男,M,\n"},
+            r"contracts/a/b.yml：对照表 sex 的 \['M'\] 不在代码表 sex 中",
+        ),
+        (
+            {"contracts/a/b.yml": contract(person={"sex_code": {"from": "x", "code_map": "sex"}}),
+             "crosswalks/sex.csv": "source_code,code,source_name\n男,1,\n男,2,\n"},
+            "crosswalks/sex.csv 第 3 行：男 已另有所指",
+        ),
+        (
+            {"contracts/a/b.yml": contract(person={"sex_code": {"from": "x", "code_map": "sex"}}),
+             "crosswalks/sex.csv": "原代码,代码\n男,1\n"},
+            "crosswalks/sex.csv 第 2 行缺少 source_code 或 code",
+        ),
+        ({"code_tables/no.csv": "code,name\n1,一\n"}, "code_tables/no.csv：没有代码表 no"),
+        ({"code_tables/sex.csv": "code\n1\n"}, "code_tables/sex.csv 第 2 行缺少 code 或 name"),
         ({"roles.yml": {"accounts": [{"username": "Ä"}]}}, "roles.yml：accounts.0.username"),
     ],
 )  # fmt: skip
@@ -121,6 +139,14 @@ def test_what_is_wrong_in_a_site_is_named_by_file(
 ) -> None:
     with pytest.raises(BadSite, match=said):
         _ = make(**files).contracts
+
+
+def test_a_crosswalk_saved_by_a_spreadsheet_in_gbk_is_named(make: Make) -> None:
+    site = make(**mapped(甲="1"))
+    path = site.folder / "crosswalks" / "mode.csv"
+    path.write_bytes(path.read_text("utf-8").encode("gb18030"))
+    with pytest.raises(BadSite, match=r"crosswalks/mode\.csv 不是 UTF-8"):
+        _ = Site.open(site.folder).contracts
 
 
 def test_every_defect_is_named_at_once(make: Make) -> None:
@@ -169,10 +195,14 @@ def test_two_sites_map_one_local_code_each_in_its_own_way(make: Make) -> None:
 
 def test_a_site_adds_codes_to_a_code_system(make: Make) -> None:
     own = {"code_tables/followup_mode.csv": "code,name\nZ,视频\n"}
-    with_table, without = make("one", **mapped(甲="Z"), **own), make("two", **mapped(甲="Z"))
-    assert modes(without) == [None, None]
-    assert modes(with_table) == ["Z", None]
-    assert with_table.codes.code_system("followup_mode")["1"] == "门诊"
+    site = make("one", **mapped(甲="Z"), **own)
+    assert modes(site) == ["Z", None]
+    assert site.codes.code_system("followup_mode") == {
+        **code_system("followup_mode"),
+        "Z": "视频",
+    }
+    with pytest.raises(BadSite, match="不在代码表 followup_mode 中"):
+        _ = make("two", **mapped(甲="Z")).contracts
 
 
 def test_a_lake_without_a_site_says_what_to_do(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from ingestion.agreement import SilverDisagrees
-from ingestion.choice import choose_site
+from ingestion.choice import choose_site, chosen_site
 from ingestion.ingest import ingest_feed
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from ingestion.quarantine import entries
+from ingestion.site import Site
 from ingestion.vault import KeysUnfit, Vault
 from pipelines import backup
 from pipelines.backup import BackupUnfit, back_up, restore, verify
@@ -20,6 +21,7 @@ from pipelines.run_lock import NotRestored, writing
 from tests.demo import DEMO
 from tests.unit.ingestion.builders import contract, visit
 
+TINY = Path(__file__).resolve().parents[2] / "sites" / "tiny"
 NAME = "阿依古丽·买买提"
 
 
@@ -192,3 +194,14 @@ def test_large_files_are_kept_in_parts(
     home = moved(lake)
     restore(tmp_path / "backup", home)
     assert content(home) == content(lake.home)
+
+
+def test_a_county_that_lies_inside_the_lake_goes_with_it(lake: Lake, tmp_path: Path) -> None:
+    shutil.copytree(TINY, lake.home / "county")
+    choose_site(lake.home, Site.open(lake.home / "county"), change=True)
+    back_up(lake, tmp_path / "kept")
+    home = moved(lake)
+    restore(tmp_path / "kept", home)
+    found = chosen_site(home)
+    assert found.folder == home / "county"
+    assert set(found.contracts) == set(Site.open(TINY).contracts)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from ingestion.crosswalk import Codes
 from ingestion.entity import entities
 from standards.export import SCHEMAS, export_reference
 
@@ -22,6 +23,16 @@ def test_codes_keep_their_leading_zeros(tmp_path: Path) -> None:
     code = pl.read_parquet(tmp_path / "reference" / "code.parquet")
     han = code.filter((pl.col("code_system") == "ethnicity") & (pl.col("name") == "汉族"))
     assert han["code"].to_list() == ["01"]
+
+
+def test_a_code_that_the_county_adds_has_its_name_beside_the_standard_ones(tmp_path: Path) -> None:
+    table = tmp_path / "site" / "code_tables" / "sex.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("code,name\n7,本县自定\n", "utf-8")
+    export_reference(tmp_path, {}, entities(), codes=Codes(tmp_path / "site"))
+    code = pl.read_parquet(tmp_path / "reference" / "code.parquet")
+    found = code.filter(code_system="sex").select("code", "name").rows()
+    assert {("1", "男性"), ("7", "本县自定")} <= set(found)
 
 
 def test_indicator_names_are_chinese_for_readers(tmp_path: Path) -> None:
