@@ -143,7 +143,8 @@ def _run(source: Any, home: Path, suite: Suite) -> Iterator[CheckOutcome]:
 def _query(home: Path, suite: Suite) -> str:
     if suite.layer == "silver":
         files = home / "silver" / suite.table / "*" / "*.parquet"
-        return f"select * from read_parquet('{files}', hive_partitioning = false)"
+        options = "hive_partitioning = false, union_by_name = true"
+        return f"select * from read_parquet('{files}', {options})"
     return f'select * from "{suite.table}"'
 
 

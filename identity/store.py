@@ -1,12 +1,15 @@
 """Where links and their history are kept. Not here: the rules (`link.py`)."""
 
+import json
 from dataclasses import dataclass
 
 import polars as pl
 
 from identity.link import LINK_SCHEMA, link
+from ingestion import silver
 from ingestion.clock import now
 from ingestion.lake import Lake, write_parquet
+from ingestion.ledger import Ledger
 
 _HISTORY_SCHEMA = {
     "absorbed_person_id": pl.String(),
@@ -23,7 +26,17 @@ class LinkRun:
 
 
 def update_links(lake: Lake) -> LinkRun:
-    """Link all source persons of silver; writes `identity/person_link.parquet` and the history."""
+    """Link all source persons of silver; writes `identity/person_link.parquet` and the history.
+
+    Nothing is done when silver holds the batches it held the last time.
+    """
+    with Ledger(lake.home) as ledger:
+        version = ledger.silver_versions().get("source_person", "")
+    noted = lake.identity / "linked.json"
+    if noted.exists():
+        last = json.loads(noted.read_text("utf-8"))
+        if last["silver"] == version:
+            return LinkRun(last["source_persons"], last["persons"], 0)
     link_file = lake.identity / "person_link.parquet"
     history_file = lake.identity / "merge_history.parquet"
     known = pl.read_parquet(link_file) if link_file.exists() else pl.DataFrame(schema=LINK_SCHEMA)
@@ -31,8 +44,7 @@ def update_links(lake: Lake) -> LinkRun:
         "source_person_id", "id_number_token", "health_card_token", "insurance_token",
         "name_token", "phone_token", "sex_code", "birth_date",
     ]  # fmt: skip
-    files = sorted(lake.silver("source_person").glob("*/*.parquet"))
-    source = pl.read_parquet(files, columns=columns, hive_partitioning=False).unique()
+    source = silver.scan(lake, "source_person").select(columns).unique().collect()
     links, merges = link(source, known)
     moment = now()
     rows = [(m.absorbed, m.kept, moment) for m in merges]
@@ -41,7 +53,14 @@ def update_links(lake: Lake) -> LinkRun:
         history = pl.concat([pl.read_parquet(history_file), history])
     write_parquet(history, history_file)
     write_parquet(links, link_file)
-    return LinkRun(len(links), links["person_id"].n_unique(), len(merges))
+    run = LinkRun(len(links), links["person_id"].n_unique(), len(merges))
+    noted.write_text(
+        json.dumps(
+            {"silver": version, "source_persons": run.source_persons, "persons": run.persons}
+        ),
+        "utf-8",
+    )
+    return run
 
 
 def source_persons(lake: Lake, person_id: str) -> list[str]:

@@ -13,14 +13,14 @@ Decision: docs/decisions/0008-silver-generations.md.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 
-from ingestion import bronze, guard, silver
+from ingestion import guard, silver
 from ingestion.booking import Batch, Change, Count, Quarantined, Supersession
 from ingestion.clock import now
 from ingestion.contract import Contract
@@ -87,6 +87,25 @@ def lag(contract: Contract, ledger: Ledger) -> Lag:
     )
 
 
+def unreadable_silver(lake: Lake, contracts: Mapping[str, Contract], ledger: Ledger) -> list[str]:
+    """Names `<entity>.<column>` of silver that today's entities cannot read: lagging batches wrote
+    them in another type. Only files that lag in their entity are looked at, one a definition."""
+    found: set[str] = set()
+    for contract in contracts.values():
+        behind = set(lag(contract, ledger).batches)
+        rows = [row for row in ledger.live(contract.feed) if row["batch_id"] in behind]
+        samples = {row["definition_id"]: row["batch_id"] for row in rows}
+        for batch_id in samples.values():
+            for entity, paths in silver.files_of(lake, contract.feed, batch_id).items():
+                there, today = pl.read_parquet_schema(paths[0]), entities()[entity].schema()
+                found |= {
+                    f"{entity}.{name}"
+                    for name, dtype in there.items()
+                    if name in today and today[name] != dtype
+                }
+    return sorted(found)
+
+
 def conform_again(
     lake: Lake,
     contract: Contract,
@@ -151,16 +170,8 @@ class _Again:
         feed, moment = self.contract.feed, datetime.fromisoformat(self.old["received_at"])
         arrival = self.old["arrival_id"]
         held = self.ledger.held(self.old["batch_id"])
-        where = bronze.paths(self.lake, feed, arrival)
-        files = bronze.contents(self.lake, feed, arrival)
-        parsed = guard.parse_batch(
-            self.lake.home,
-            self.contract,
-            bronze.files(self.lake.home, where),
-            where,
-            [file.byte_count for file in files],
-            apart=any(row["reason_code"] in guard.COSTLY for row in held),
-        )
+        costly = any(row["reason_code"] in guard.COSTLY for row in held)
+        parsed, files = guard.parse_kept(self.lake, self.contract, arrival, apart=costly)
         open_elsewhere = self.ledger.open_ids(feed) - {row["quarantine_id"] for row in held}
         batch_id = self.ledger.next_batch_id(now())
         landing = Landing(
@@ -190,6 +201,7 @@ class _Again:
                 quarantined=quarantined,
                 unmapped=outcome.unmapped,
                 days=outcome.days,
+                persons=outcome.persons,
                 arrival_id=self.old["arrival_id"],
                 kind="conform",
             )
@@ -200,7 +212,7 @@ class _Again:
             if careful and result.refused:
                 silver.drop_pending(outcome.files)
                 raise WouldRefuse(
-                    f"{feed}：按现行定义，已接收的行中有 {result.refused} 行将被拒收或不再出现；"
+                    f"按现行定义，已接收的行中有 {result.refused} 行将被拒收或不再出现；"
                     f"确属有意请运行 yigong conform --again {feed}"
                 )
             self.ledger.commit(
@@ -213,6 +225,8 @@ class _Again:
     def _count_standing(self, outcome: Outcome) -> None:
         """Book the rows that stayed: as many as the superseded batch had accepted."""
         for entity, count in self.ledger.counts(self.old["batch_id"]).items():
+            if entity not in entities():
+                continue
             stayed = Count(received=count.accepted, accepted=count.accepted)
             outcome.counts[entity] = outcome.counts.get(entity, Count()) + stayed
         for code, rows in self.ledger.unmapped(self.old["batch_id"]).items():
@@ -301,7 +315,7 @@ def keep_standing(
                 how="anti",
             )
             tables[name] = left.drop("file_digest")
-    return Parsed(tables, parsed.problems, parsed.records)
+    return replace(parsed, tables=tables)
 
 
 def _days(visible: dict[str, list[Path]]) -> dict[tuple[str, str, date], int]:

@@ -83,6 +83,7 @@ class Batch:
         quarantined: Refused pieces this batch holds in quarantine.
         repeated: Refused pieces that were in quarantine already.
         days: Accepted rows by entity, organization and day of the event.
+        persons: Rows of source persons, which the counts leave out: they are derived.
     """
 
     batch_id: str
@@ -97,6 +98,7 @@ class Batch:
     repeated: Sequence[Quarantined] = ()
     unmapped: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     days: Days = field(default_factory=dict)
+    persons: int = 0
     arrival_id: str = ""
     kind: str = "arrival"
 

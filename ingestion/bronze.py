@@ -169,6 +169,13 @@ def _sealed_as(path: Path) -> str:
 _ENVELOPE = ("file_name", "file_digest", "byte_count", "part")
 
 
+def received_at(lake: Lake, feed: str, batch_id: str) -> datetime:
+    """When a batch arrived, as its envelope says."""
+    first = paths(lake, feed, batch_id)[0]
+    moment: datetime = _read(lake.home, first, ["received_at"])["received_at"][0]
+    return moment
+
+
 def _folder(lake: Lake, feed: str, batch_id: str) -> Path:
     day = f"{batch_id[:4]}-{batch_id[4:6]}-{batch_id[6:8]}"
     return lake.bronze(feed) / f"day={day}"

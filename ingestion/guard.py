@@ -111,6 +111,21 @@ def parse_batch(
     return parse_apart(home, contract, paths, sizes)
 
 
+def parse_kept(
+    lake: Lake, contract: Contract, batch_id: str, *, apart: bool = False
+) -> tuple[Parsed, list[bronze.Kept]]:
+    """What a batch of bronze holds, read with this contract, and the files it consists of.
+
+    Raises:
+        KeyError: bronze does not hold the batch.
+    """
+    paths = bronze.paths(lake, contract.feed, batch_id)
+    kept = bronze.contents(lake, contract.feed, batch_id)
+    sizes = [one.byte_count for one in kept]
+    files = bronze.files(lake.home, paths)
+    return parse_batch(lake.home, contract, files, paths, sizes, apart=apart), kept
+
+
 def parse_in_time(contract: Contract, files: Sequence[SourceFile]) -> Parsed | None:
     """Read a batch here; None when a reader raised or took too long."""
     try:

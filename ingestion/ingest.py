@@ -169,6 +169,7 @@ class _Taking:
                 repeated=outcome.repeated,
                 unmapped=outcome.unmapped,
                 days=outcome.days,
+                persons=outcome.persons,
             )
             ledger.commit(batch)
             silver.show(outcome.files)

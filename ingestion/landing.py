@@ -49,6 +49,12 @@ class Outcome:
     days: dict[tuple[str, str, date], int] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
+    @property
+    def persons(self) -> int:
+        """Rows of source persons among the files."""
+        found = [silver.pending(p) for p in self.files if p.parent.parent.name == "source_person"]
+        return sum(pl.scan_parquet(p).select(pl.len()).collect().item() for p in found)
+
 
 @dataclass(frozen=True)
 class Landing:

@@ -30,7 +30,7 @@ create table if not exists batch (
     files integer not null, records integer not null,
     received integer not null, accepted integer not null,
     quarantined integer not null, duplicate integer not null, unmapped integer not null,
-    check (received = accepted + quarantined + duplicate));
+    persons integer not null, check (received = accepted + quarantined + duplicate));
 create index if not exists batch_of_feed on batch (feed, batch_id);
 create table if not exists batch_entity (
     batch_id text not null references batch, entity text not null,
@@ -202,13 +202,13 @@ class Ledger:
             (made.definition_id, batch.feed, made.to_json()),
         )
         run(
-            "insert into batch values (?,?,?,?,?,null,?,?,?,?,?,?,?,?,?,?)",
+            "insert into batch values (?,?,?,?,?,null,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 batch.batch_id, batch.feed, batch.member_id, batch.kind,
                 batch.arrival_id or batch.batch_id, made.definition_id,
                 batch.received_at.isoformat(), now().isoformat(), len(batch.files), batch.records,
                 total.received, total.accepted, total.quarantined, total.duplicate,
-                sum(batch.unmapped.values()),
+                sum(batch.unmapped.values()), batch.persons,
             ),
         )  # fmt: skip
         many(
@@ -296,6 +296,34 @@ class Ledger:
             """select batch_id, entity, batch_entity.accepted
             from batch_entity join batch using (batch_id) where superseded_by is null"""
         ).fetchall()
+
+    def silver_batches(self) -> list[tuple[str, str, str, str, int]]:
+        """Entity, feed, batch, its arrival and whether it is live (1), of batches with rows."""
+        rows = self.database.execute(
+            """select entity, feed, batch_id, arrival_id, superseded_by is null
+            from batch_entity join batch using (batch_id) where batch_entity.accepted > 0
+            union all
+            select 'source_person', feed, batch_id, arrival_id, superseded_by is null
+            from batch where persons > 0
+            order by 1, 3"""
+        )
+        return [
+            (entity, feed, batch, arrival, bool(live))
+            for entity, feed, batch, arrival, live in rows
+        ]
+
+    def silver_versions(self) -> dict[str, str]:
+        """By entity, what tells two contents of its silver apart: live batches and the latest."""
+        batches: dict[str, list[str]] = {}
+        for entity, _, batch_id, _, is_live in self.silver_batches():
+            if is_live:
+                batches.setdefault(entity, []).append(batch_id)
+        return {entity: f"{len(ids)} {max(ids)}" for entity, ids in batches.items()}
+
+    def feed_days(self) -> list[tuple[str, str, str, str, int]]:
+        """Feed, entity, organization, day of the event and rows accepted, in this order."""
+        rows = self.database.execute("select * from feed_day order by 1, 2, 3, 4")
+        return [tuple(row) for row in rows]
 
     def unmapped_codes(self, feed: str | None = None) -> list[sqlite3.Row]:
         """`feed`, `entity`, `column_name`, `source_code`, `seen`; most seen first."""

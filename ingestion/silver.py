@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from ingestion import bronze
+from ingestion.entity import entities
 from ingestion.lake import Lake, write_parquet
 from ingestion.ledger import Ledger
 
@@ -49,6 +50,18 @@ def drop_pending(files: Iterable[Path]) -> None:
     """Remove the rows of a batch that will not be booked."""
     for path in files:
         pending(path).unlink()
+
+
+def scan(lake: Lake, entity: str) -> pl.LazyFrame:
+    """All rows of one entity, columns by name: a file written before a column was there reads as
+    null in it."""
+    return pl.scan_parquet(
+        sorted(lake.silver(entity).glob("*/*.parquet")),
+        schema=entities()[entity].schema(),
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
+    )
 
 
 def files_of(lake: Lake, feed: str, batch_id: str) -> dict[str, list[Path]]:

@@ -2,9 +2,9 @@
     Library facts, kept up to date key by key (docs/decisions/0006-facts-by-key.md).
 
     A fact holds the latest version of every key of one entity. A build takes the batches of silver
-    that this table has not taken yet, and rebuilds all keys they name, and all keys whose person
-    has been linked anew since. `built_batch` remembers what a table has taken; it is written in the
-    table's own transaction.
+    that this table has not taken yet, and rebuilds all keys they name, all keys that a superseded
+    batch named, and all keys whose person has been linked anew since. `built_batch` remembers what a
+    table has taken; it is written in the table's own transaction.
 #}
 
 {# How a model is kept: `entity` is the table of silver it takes, `key` what a row stands for. #}
@@ -14,8 +14,8 @@
         incremental_strategy='by_key',
         unique_key=key,
         on_schema_change='fail',
-        pre_hook="{{ note_new_batches('" ~ entity ~ "') }}",
-        post_hook="{{ note_built_batches() }}",
+        pre_hook="{{ note_new_batches('" ~ entity ~ "', " ~ key ~ ") }}",
+        post_hook="{{ note_built_batches('" ~ entity ~ "') }}",
     ) }}
 {%- endmacro %}
 
@@ -29,14 +29,11 @@
     select * from {{ silver }}
     {%- else -%}
     {%- set affected -%}
-    select {{ key | join(', ') }}
-        from {{ silver }}
-        where batch_id in (
-            select batch_id from built_batch
-            where model = '{{ this.identifier }}' and not is_built
-        )
-        {%- if linked %}
+    {% for path in changed_files(entity) -%}
+    select {{ key | join(', ') }} from {{ parquet_file(path) }}
         union
+        {% endfor -%}
+        {%- if linked %}
         select {{ prefixed('built', key) }}
         from {{ this }} as built
         left join {{ source('identity', 'person_link') }} as link
@@ -44,10 +41,33 @@
         where
             built.source_person_id is not null
             and built.person_id is distinct from link.person_id
+        {%- else %}
+        select {{ key | join(', ') }} from {{ this }} where false
         {%- endif -%}
     {%- endset -%}
     {{ rows_with_keys(silver, affected, key) }}
     {%- endif -%}
+{%- endmacro %}
+
+{#
+    Files of silver that this table has not taken yet, and those it took that were superseded since
+    (their batch was conformed again): what they name is built again.
+#}
+{% macro changed_files(entity, superseded_only=false) -%}
+    {%- set batches = source('reference', 'silver_batch') -%}
+    {%- set taken -%}
+    (select batch_id from built_batch where model = '{{ this.identifier }}' and is_built)
+    {%- endset -%}
+    {%- set query -%}
+    select path from {{ batches }}
+    where entity = '{{ entity }}'
+        and (
+            not is_live and batch_id in {{ taken }}
+            {%- if not superseded_only %} or is_live and batch_id not in {{ taken }}{% endif %}
+        )
+    order by path
+    {%- endset -%}
+    {{ return(run_query(query).columns[0].values() if execute else []) }}
 {%- endmacro %}
 
 {% macro prefixed(relation, columns) -%}
@@ -68,7 +88,7 @@
 
 {# dbt's incremental strategy `by_key`: the keys built now leave the table and come back. #}
 {% macro get_incremental_by_key_sql(arguments) -%}
-    {{ delete_keys(arguments.target_relation, arguments.temp_relation, arguments.unique_key) }};
+    {{ delete_keys(arguments.target_relation, 'select * from ' ~ arguments.temp_relation, arguments.unique_key) }};
     insert into {{ arguments.target_relation }} ({{ get_quoted_csv(arguments.dest_columns | map(attribute='name')) }})
     select {{ get_quoted_csv(arguments.dest_columns | map(attribute='name')) }}
     from {{ arguments.temp_relation }}
@@ -79,19 +99,43 @@
     create table if not exists built_batch (model varchar, batch_id varchar, is_built boolean)
 {%- endmacro %}
 
-{# First of all: a batch that comes while the model runs is left for the next build. #}
-{% macro note_new_batches(entity) -%}
+{#
+    First of all: what this build takes. `silver_batch` was written before the build began, so a
+    batch that comes while the model runs is left for the next one. Keys that a superseded batch
+    named leave the table; those that silver still knows come back with the new rows.
+#}
+{% macro note_new_batches(entity, key) -%}
+    {%- set batches = source('reference', 'silver_batch') -%}
+    {% if is_incremental() -%}
+    {% for path in changed_files(entity, superseded_only=true) -%}
+    {{ delete_keys(this, 'select distinct ' ~ key | join(', ') ~ ' from ' ~ parquet_file(path), key) }};
+    {% endfor -%}
+    {%- endif %}
     delete from built_batch
     where model = '{{ this.identifier }}' {% if is_incremental() %}and not is_built{% endif %};
     insert into built_batch
-    select distinct '{{ this.identifier }}', batch_id, false
-    from {{ source('silver', entity) }}
-    where batch_id not in (
+    select '{{ this.identifier }}', batch_id, false
+    from {{ batches }}
+    where entity = '{{ entity }}' and is_live and batch_id not in (
         select batch_id from built_batch where model = '{{ this.identifier }}'
     )
 {%- endmacro %}
 
-{% macro note_built_batches() -%}
+{# Last of all, in the table's own transaction: taken, and what was superseded is forgotten. #}
+{% macro note_built_batches(entity) -%}
+    delete from built_batch
+    where model = '{{ this.identifier }}' and batch_id not in (
+        select batch_id from {{ source('reference', 'silver_batch') }}
+        where entity = '{{ entity }}' and is_live
+    );
     update built_batch set is_built = true
     where model = '{{ this.identifier }}' and not is_built
+{%- endmacro %}
+
+{#
+    dbt asks this of every incremental model: whether to build it anew. The build plan
+    (`pipelines/build_plan.py`) names the models, by environment because it differs from run to run.
+#}
+{% macro should_full_refresh() -%}
+    {{ return(flags.FULL_REFRESH or this.identifier in env_var('YIGONG_BUILD_ANEW', '').split(' ')) }}
 {%- endmacro %}

@@ -59,6 +59,17 @@
 {% macro default__zoned_timestamp() -%}timestamp with time zone{%- endmacro %}
 {% macro spark__zoned_timestamp() -%}timestamp{%- endmacro %}
 
+{# One Parquet file of the lake; `path` is relative to its home. #}
+{% macro parquet_file(path) -%}
+    {{ return(adapter.dispatch('parquet_file')(path)) }}
+{%- endmacro %}
+{% macro default__parquet_file(path) -%}
+    read_parquet('{{ env_var("YIGONG_HOME", "var") }}/{{ path }}', hive_partitioning = false)
+{%- endmacro %}
+{% macro spark__parquet_file(path) -%}
+    parquet.`{{ env_var("YIGONG_HOME", "var") }}/{{ path }}`
+{%- endmacro %}
+
 {# Rows of a relation whose key is among the keys a query gives; nulls in a key are one value. #}
 {% macro rows_with_keys(relation, keys, columns) -%}
     {{ return(adapter.dispatch('rows_with_keys')(relation, keys, columns)) }}
@@ -74,16 +85,16 @@
     left semi join ({{ keys }}) as wanted on {{ same_key('given', 'wanted', columns) }}
 {%- endmacro %}
 
-{# Delete the rows of a table whose key a relation holds. #}
+{# Delete the rows of a table whose key is among the keys a query gives. #}
 {% macro delete_keys(table, keys, columns) -%}
     {{ return(adapter.dispatch('delete_keys')(table, keys, columns)) }}
 {%- endmacro %}
 {% macro default__delete_keys(table, keys, columns) -%}
-    delete from {{ table }} as given using {{ keys }} as wanted
+    delete from {{ table }} as given using ({{ keys }}) as wanted
     where {{ same_key('given', 'wanted', columns) }}
 {%- endmacro %}
 {% macro spark__delete_keys(table, keys, columns) -%}
-    merge into {{ table }} as given using {{ keys }} as wanted
+    merge into {{ table }} as given using ({{ keys }}) as wanted
     on {{ same_key('given', 'wanted', columns) }}
     when matched then delete
 {%- endmacro %}

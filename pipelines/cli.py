@@ -19,6 +19,7 @@ import typer
 from pipelines import (
     backup_cli,
     cli_reading,
+    conform_cli,
     console,
     county_cli,
     failures,
@@ -84,15 +85,22 @@ def run(
         console.print_json(
             {
                 "version": summary.version,
+                "is_new": summary.is_new,
                 "checks": len(summary.checks),
                 "warnings": warnings,
                 "left": [vars(one) for one in left],
+                "left_lagging": summary.left_lagging,
             }
         )
     else:
         show_feeds()
         _show_warnings(summary.checks)
-        console.console.print(f"已发布 v{summary.version}")
+        for line in summary.left_lagging:
+            console.console.print(f"提示：{line}", markup=False, style="yellow")
+        if summary.is_new:
+            console.console.print(f"已发布 v{summary.version}")
+        else:
+            console.console.print(f"没有新数据，仍为 v{summary.version}")
     _tell_left(summary.ingested)
 
 
@@ -210,6 +218,7 @@ def serve(
 app.command()(site_cli.init)
 cli_reading.register(app)
 backup_cli.register(app)
+conform_cli.register(app)
 quarantine_cli.register(quarantine_app)
 
 if __name__ == "__main__":

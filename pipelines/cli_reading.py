@@ -67,6 +67,13 @@ def status(json: JsonFlag = False) -> None:
         return
     show_feeds()
     balance = "[green]平衡[/]" if found["ledger_balanced"] else "[bold red]不平[/]"
+    behind = [feed["label"] for feed in found["feeds"] if feed["lagging_batches"]]
+    if behind:
+        console.console.print(
+            f"按旧定义整理的数据源 {len(behind)} 个：{'、'.join(behind[:5])}"
+            f"{'…' if len(behind) > 5 else ''}；详见 yigong conform --dry-run",
+            style="yellow",
+        )
     version = f"v{found['version']}（{found['published_at']}）" if found["version"] else "尚未发布"
     for one in found["left"][:20]:
         console.console.print(f"未接入：{one['text']}", markup=False, style="yellow")

@@ -30,6 +30,8 @@ errors = Console(stderr=True)
 STAGES = {
     "county": "生成示范县",
     "ingest": "接入数据",
+    "conform": "重新整理",
+    "rebuild": "从青铜层重建",
     "link": "主索引",
     "check": "质量检查",
     "build": "构建资源库",

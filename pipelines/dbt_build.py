@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.lake import Lake
-from pipelines import facts
+from pipelines.build_plan import forget, plan_build, remember
 from pipelines.progress import Step, report
 from pipelines.settings import PROJECT
 
@@ -41,21 +41,24 @@ def manifest() -> dict[str, Any]:
 
 
 def build(select: Sequence[str] = (), *, anew: bool = False) -> list[Any]:
-    """Build and test all models, or exactly the named models and tests; report each as it ends.
+    """Build and test what is stale, or exactly the named models and tests; report each as it ends.
 
     Args:
-        anew: Build facts from all of silver, not only what has come since the last build. This
-            happens by itself when the SQL has changed or a batch has left silver.
+        select: Models and tests to build whether stale or not.
+        anew: Build everything, facts from all of silver.
 
     Returns:
-        dbt's result of every model and test, in the order in which they ended.
+        dbt's result of every model and test, in the order in which they ended; none when the
+        warehouse is up to date.
 
     Raises:
         BuildFailed: a model or an error-severity test failed.
     """
     lake = Lake.open()
-    chosen_facts = facts.facts_of(manifest(), select)
-    total = len(select) or _node_count()
+    plan = plan_build(lake, manifest(), chosen=select, anew=anew)
+    names = list(select) or [*plan.models, *plan.tests]
+    if not names:
+        return []
     done = 0
 
     def hear(event: Any) -> None:
@@ -63,20 +66,27 @@ def build(select: Sequence[str] = (), *, anew: bool = False) -> list[Any]:
         if event.info.name in ("LogModelResult", "LogTestResult", "LogUnitTestResult"):
             done += 1
             name = event.data.node_info.node_name
-            report(Step("build", name, done, max(total, done)))
+            report(Step("build", name, done, max(len(names), done)))
 
-    options = ["--select", *select, "--indirect-selection", "empty"] if select else []
-    if anew or facts.must_build_anew(lake, chosen_facts):
-        options.append("--full-refresh")
-    outcome = invoke(["build", *options], callbacks=[hear])
+    os.environ["YIGONG_BUILD_ANEW"] = " ".join(plan.anew)
+    forget(lake, plan.models)
+    outcome = invoke(
+        ["build", "--select", *names, "--indirect-selection", "empty"], callbacks=[hear]
+    )
     results = list(outcome.result or [])
-    done_well = {r.node.name for r in results if str(r.status) == "success"}
-    facts.remember_definition(lake, done_well & set(chosen_facts))
     failed = [r for r in results if str(r.status) in ("error", "fail", "runtime error")]
+    doubtful = {name for r in failed for name in (r.node.name, *_tested(r.node))}
+    done_well = {r.node.name for r in results if str(r.status) == "success"} - doubtful
+    remember(lake, plan, done_well & set(plan.states))
     if failed or not outcome.success:
-        names = "; ".join(f"{r.node.name}: {str(r.message)[:300]}" for r in failed)
-        raise BuildFailed(names or str(outcome.exception), results)
+        messages = "; ".join(f"{r.node.name}: {str(r.message)[:300]}" for r in failed)
+        raise BuildFailed(messages or str(outcome.exception), results)
     return results
+
+
+def _tested(node: Any) -> list[str]:
+    """The models that a test is about."""
+    return [name.split(".")[-1] for name in node.depends_on.nodes if name.startswith("model.")]
 
 
 def invoke(arguments: list[str], callbacks: list[Any] | None = None) -> Any:
@@ -91,11 +101,6 @@ def invoke(arguments: list[str], callbacks: list[Any] | None = None) -> Any:
             return dbtRunner(callbacks=callbacks or []).invoke(command)
     finally:  # dbt keeps the file open, and nobody else in this process could read it
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
-
-
-def _node_count() -> int:
-    nodes = manifest()["nodes"].values()
-    return sum(n["resource_type"] in ("model", "test") for n in nodes)
 
 
 def _newest_source() -> float:

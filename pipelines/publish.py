@@ -21,6 +21,7 @@ from ingestion.agreement import require_agreement
 from ingestion.clock import now
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
+from pipelines.build_plan import table_versions
 from pipelines.progress import Step, report
 from pipelines.settings import PROJECT
 
@@ -44,18 +45,24 @@ def publish(
 ) -> int:
     """Copy libraries and marts of the warehouse into a new version and make it current.
 
+    Nothing is done when the current version holds just that.
+
     Args:
         manifest: The dbt manifest; tells which tables are libraries and which are marts.
         quality: Counts of checks by outcome, shown on the cockpit and kept in the manifest.
         keep: Versions to keep, the new one included.
 
     Returns:
-        The new version's number.
+        The number of the version that is current now.
 
     Raises:
         SilverDisagrees: silver does not hold what the ledger has booked.
         EmptyRegistry: no organization is known, so nothing can be right.
     """
+    content = _content(lake, quality)
+    current = current_version(lake)
+    if current is not None and _manifest_of(lake, current).get("content") == content:
+        return current
     with Ledger(lake.home) as ledger:
         require_agreement(lake, ledger)
     lake.published.mkdir(parents=True, exist_ok=True)
@@ -81,13 +88,26 @@ def publish(
             "机构登记为空，不发布：请检查机构数据源是否已接入；已发布的版本保持不变"
         )
     _export_parquet(building / "analysis.duckdb", building / "parquet")
-    _write_manifest(building, version, moment.isoformat(), counts, quality)
+    _write_manifest(building, version, moment.isoformat(), counts, quality, content)
     building.rename(lake.published / f"v{version}")
     _swap(lake.published, f"v{version}")
     _prune(lake, keep)
     _tell_cockpit(lake)
     report(Step("publish", f"v{version}", 1, 1, f"{len(counts)} 张表"))
     return version
+
+
+def _content(lake: Lake, quality: dict[str, int]) -> str:
+    """What tells two versions apart: every table's version and the outcome of the checks."""
+    facts = json.dumps([table_versions(lake), quality], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()
+
+
+def _manifest_of(lake: Lake, version: int) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(
+        (lake.published / f"v{version}" / "manifest.json").read_text("utf-8")
+    )
+    return loaded
 
 
 def _tables(manifest: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
@@ -164,7 +184,12 @@ def _quality_state(quality: dict[str, int]) -> str:
 
 
 def _write_manifest(
-    folder: Path, version: int, moment: str, counts: dict[str, int], quality: dict[str, int]
+    folder: Path,
+    version: int,
+    moment: str,
+    counts: dict[str, int],
+    quality: dict[str, int],
+    content: str,
 ) -> None:
     files = {
         path.relative_to(folder).as_posix(): {
@@ -174,16 +199,17 @@ def _write_manifest(
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    content = {
+    stated = {
         "version": version,
         "published_at": moment,
         "quality": quality,
+        "content": content,
         "tables": dict(sorted(counts.items())),
         "files": files,
     }
     path = folder / "manifest.json"
     with path.open("w", encoding="utf-8") as stream:
-        json.dump(content, stream, ensure_ascii=False, indent=2)
+        json.dump(stated, stream, ensure_ascii=False, indent=2)
         stream.flush()
         os.fsync(stream.fileno())
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from ingestion.again import lag
 from ingestion.entity import entities
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
@@ -29,6 +30,7 @@ def status(lake: Lake) -> dict[str, Any]:
     """Published version, balance of the ledger and one entry a feed."""
     with Ledger(lake.home) as ledger:
         totals, balanced = ledger.feeds(), ledger.balanced()
+        behind = {feed: lag(contract, ledger) for feed, contract in lake.site.contracts.items()}
     feeds = []
     for feed, contract in lake.site.contracts.items():
         row = totals.get(feed)
@@ -44,6 +46,8 @@ def status(lake: Lake) -> dict[str, Any]:
                 "unmapped": row["unmapped"] if row else 0,
                 "state": "ok" if row and row["accepted"] else "no_feed",
                 "last_received_at": row["last_received_at"] if row else None,
+                "lagging_batches": len(behind[feed].batches),
+                "changed_definitions": list(behind[feed].changed),
             }
         )
     link = lake.published / "current"

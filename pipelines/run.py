@@ -19,14 +19,16 @@ class LedgerOutOfBalance(RuntimeError):
 
 
 def run_all(lake: Lake, *, inbox: Path | None = None) -> RunSummary:
-    """Ingest, link, check silver, build, check libraries and marts, publish.
+    """Ingest, heal what lags, link, check silver, build, check libraries and marts, publish.
 
     Raises:
         LedgerOutOfBalance, SilverDisagrees: the books do not add up, or not to what silver holds.
         CriticalFailure: a critical expectation failed; the published version stays as it was.
         BuildFailed: a model or dbt test failed.
     """
+    before = publish.current_version(lake)
     ingested = steps.ingest(lake, inbox=inbox)
+    left = steps.heal(lake)
     require_balance(lake)
     links = steps.link_persons(lake)
     steps.refresh_reference(lake)
@@ -34,7 +36,7 @@ def run_all(lake: Lake, *, inbox: Path | None = None) -> RunSummary:
     steps.stop_on_critical(outcomes)
     outcomes += build_and_check(lake)
     version = publish_checked(lake, outcomes)
-    return RunSummary(ingested, links, outcomes, version)
+    return RunSummary(ingested, links, outcomes, version, version != before, left)
 
 
 def require_balance(lake: Lake) -> None:

@@ -4,26 +4,37 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from expectations.runner import CheckOutcome, run_suites
+from expectations.runner import CheckOutcome
 from expectations.suite import Layer, suites
 from identity.store import LinkRun, update_links
+from ingestion.again import (
+    Conformed,
+    Lag,
+    WouldRefuse,
+    conform_again,
+    lag,
+    unreadable_silver,
+)
 from ingestion.booking import Count, UnbalancedLedger
 from ingestion.entity import ZONE, entities
 from ingestion.ingest import FeedRun, ingest_feed
-from ingestion.lake import Lake, write_parquet
+from ingestion.lake import Lake
+from ingestion.landing import ReaderFailed
 from ingestion.ledger import Ledger
 from ingestion.transports import HARMLESS, Left, Transport, open_transport
 from ingestion.vault import Vault
+from pipelines.build_plan import table_versions
 from pipelines.progress import Step, report
 from pipelines.reading import LEFT_FILE
+from pipelines.remembered_checks import check_suites
 from pipelines.site import indicator_systems
-from standards.export import export_reference
+from standards.export import SCHEMAS, export_reference, write_changed
 
 
 class CriticalFailure(RuntimeError):
@@ -111,6 +122,75 @@ def remember_left(lake: Lake, left: Sequence[Left]) -> None:
     temporary.replace(path)
 
 
+HEAL_ROWS = 500_000
+"""A run conforms what lags again by itself up to as many rows; more is somebody's decision."""
+
+
+def lagging(lake: Lake) -> dict[str, Lag]:
+    """Feeds whose silver was made with other definitions than today's, by name."""
+    known = lake.site.contracts
+    with Ledger(lake.home) as ledger:
+        found = {feed: lag(contract, ledger) for feed, contract in known.items()}
+    return {feed: behind for feed, behind in found.items() if behind.batches}
+
+
+def conform_lagging(
+    lake: Lake, behind: Mapping[str, Collection[str]], *, careful: bool = False
+) -> tuple[list[Conformed], list[str]]:
+    """Conform batches again, feed by feed; gives what each did and what was refused to be done.
+
+    Args:
+        behind: Batches by feed.
+        careful: Leave a feed alone whose accepted rows would become fewer.
+    """
+    known = lake.site.contracts
+    done, refused = [], []
+    with Vault(lake.home) as vault, Ledger(lake.home) as ledger:
+        for number, (feed, batches) in enumerate(behind.items()):
+            report(Step("conform", feed, number, len(behind)))
+            try:
+                done.append(
+                    conform_again(
+                        lake, known[feed], vault=vault, ledger=ledger, batches=batches,
+                        careful=careful,
+                    )
+                )  # fmt: skip
+            except (WouldRefuse, ReaderFailed, KeyError) as reason:
+                refused.append(f"{feed}：{reason}")
+            report(Step("conform", feed, number + 1, len(behind)))
+    return done, refused
+
+
+def heal(lake: Lake) -> list[str]:
+    """Conform what lags again while that is little and takes nothing away; says what is left.
+
+    Raises:
+        OtherTypes: silver holds a column in another type than its entity says now.
+    """
+    behind = lagging(lake)
+    left = []
+    if sum(one.rows for one in behind.values()) > HEAL_ROWS:
+        left.append(
+            f"{len(behind)} 个数据源的数据按旧定义整理，行数较多，未自动重整："
+            "请运行 yigong conform --again"
+        )
+    elif behind:
+        chosen = {feed: one.batches for feed, one in behind.items()}
+        _, left = conform_lagging(lake, chosen, careful=True)
+    with Ledger(lake.home) as ledger:
+        odd = unreadable_silver(lake, lake.site.contracts, ledger)
+    if odd:
+        raise OtherTypes(
+            f"白银层 {'、'.join(odd)} 的类型与现行实体定义不同：请先运行 yigong conform --again "
+            f"{odd[0].split('.')[0]}"
+        )
+    return left
+
+
+class OtherTypes(RuntimeError):
+    """Silver holds a column in another type than its entity says now; nothing is built on it."""
+
+
 def link_persons(lake: Lake) -> LinkRun:
     report(Step("link", "person_link", 0, 1))
     run = update_links(lake)
@@ -119,34 +199,61 @@ def link_persons(lake: Lake) -> LinkRun:
 
 
 def refresh_reference(lake: Lake) -> None:
-    """Write what dbt reads beside silver: catalogue, codes, feeds and the ledger's totals."""
+    """Write what dbt reads beside silver: catalogue, codes, feeds and what the ledger says."""
     known = lake.site.contracts
     systems = indicator_systems(lake.site)
     export_reference(lake.home, known, entities(), systems, codes=lake.site.codes)
     with Ledger(lake.home) as ledger:
         totals = ledger.feeds()
-    rows = []
+        batches = ledger.silver_batches()
+        days = pl.DataFrame(ledger.feed_days(), schema=_FEED_DAY, orient="row")
+    totals_by_feed = []
     for feed, contract in known.items():
         row = totals.get(feed)
         counts = [int(row[c]) if row else 0 for c in _COUNTS]
         times = [row[c] if row else None for c in ("first_received_at", "last_received_at")]
-        rows.append((feed, contract.member, *counts, *times))
+        totals_by_feed.append((feed, contract.member, *counts, *times))
     schema: dict[str, pl.DataType] = {"feed": pl.String(), "member_id": pl.String()}
     schema |= dict.fromkeys(_COUNTS, pl.Int64())
     schema |= dict.fromkeys(("first_received_at", "last_received_at"), pl.String())
-    frame = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+    ledger_frame = pl.DataFrame(totals_by_feed, schema=schema, orient="row").with_columns(
         pl.col("first_received_at", "last_received_at")
         .str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
         .dt.convert_time_zone(ZONE)
     )
-    write_parquet(frame, lake.reference / "ledger.parquet")
+    write_changed(ledger_frame, lake.reference / "ledger.parquet")
+    write_changed(
+        days.with_columns(pl.col("day").str.to_date()), lake.reference / "feed_day.parquet"
+    )
+    silver_batch = pl.DataFrame(
+        list(_silver_batches(lake, batches)), schema=SCHEMAS["silver_batch"], orient="row"
+    )
+    write_changed(silver_batch, lake.reference / "silver_batch.parquet")
 
 
+def _silver_batches(
+    lake: Lake, batches: Sequence[tuple[str, str, str, str, int]]
+) -> Iterator[tuple[str, str, str, bool]]:
+    """Entity, batch, its file of silver and whether it is live; superseded ones while facts may
+    still have to ask which keys they had."""
+    for entity, feed, batch, arrival, is_live in batches:
+        if entity not in entities():
+            continue
+        path = lake.silver_file(entity, feed, batch, arrival)
+        if not is_live:
+            path = lake.retired(entity) / path.name
+            if not path.exists():
+                continue
+        yield entity, batch, path.relative_to(lake.home).as_posix(), bool(is_live)
+
+
+_FEED_DAY: dict[str, pl.DataType] = {**SCHEMAS["feed_day"], "day": pl.String()}
 _COUNTS = ("received", "accepted", "quarantined", "duplicate")
 
 
 def check(lake: Lake, layer: Layer) -> list[CheckOutcome]:
-    """Run the suites of one layer; every outcome is returned, none is raised."""
+    """Run the suites of one layer whose tables have changed, and recall the outcomes of the others;
+    every outcome is returned, none is raised."""
     chosen = [s for s in suites() if s.layer == layer]
     done = 0
 
@@ -155,7 +262,12 @@ def check(lake: Lake, layer: Layer) -> list[CheckOutcome]:
         report(Step("check", name, done, len(chosen)))
         done += 1
 
-    outcomes = list(run_suites(lake.home, chosen, progress=advance))
+    if layer == "silver":
+        with Ledger(lake.home) as ledger:
+            versions = ledger.silver_versions()
+    else:
+        versions = table_versions(lake)
+    outcomes = check_suites(lake, chosen, versions, progress=advance)
     failed = sum(not o.passed for o in outcomes)
     report(Step("check", layer, len(chosen), len(chosen), f"{len(outcomes)} 项，{failed} 项未通过"))
     return outcomes
@@ -178,3 +290,5 @@ class RunSummary:
     links: LinkRun
     checks: list[CheckOutcome]
     version: int
+    is_new: bool
+    left_lagging: list[str]

@@ -60,6 +60,10 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     "feed_entity": dict.fromkeys(("feed", "entity"), TEXT),
     "entity": dict.fromkeys(("entity", "label_zh", "event_time"), TEXT)
     | {"is_register": pl.Boolean()},
+    "silver_batch": dict.fromkeys(("entity", "batch_id", "path"), TEXT)
+    | {"is_live": pl.Boolean()},
+    "feed_day": dict.fromkeys(("feed", "entity", "organization_id"), TEXT)
+    | {"day": DAY, "row_count": WHOLE},
     "ledger": {
         "feed": TEXT,
         "member_id": TEXT,
@@ -69,7 +73,9 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
         ),
     },
 }  # fmt: skip
-"""Shape of every reference table. The ledger's rows come from the pipeline; its shape is here."""
+"""Shape of every reference table. Rows of those in `BOOKED` come from the pipeline."""
+
+BOOKED = ("ledger", "silver_batch", "feed_day")
 
 
 def export_reference(
@@ -80,7 +86,9 @@ def export_reference(
     *,
     codes: Codes | None = None,
 ) -> None:
-    """Write `home/reference/<table>.parquet` for every table but the ledger.
+    """Write `home/reference/<table>.parquet` for every table that the ledger does not fill.
+
+    A file that would stay as it is is not touched.
 
     Args:
         home: Lake home; `reference/` is made when missing.
@@ -94,7 +102,13 @@ def export_reference(
     rows = reference_rows(contracts, entities, catalogue, codes or Codes())
     for table, found in rows.items():
         frame = pl.DataFrame(found, schema=SCHEMAS[table], orient="row")
-        write_parquet(frame, folder / f"{table}.parquet")
+        write_changed(frame, folder / f"{table}.parquet")
+
+
+def write_changed(frame: pl.DataFrame, path: Path) -> None:
+    """Write a reference table unless the file holds it already."""
+    if not path.exists() or not pl.read_parquet(path).equals(frame):
+        write_parquet(frame, path)
 
 
 def reference_rows(
@@ -103,8 +117,8 @@ def reference_rows(
     systems: Sequence[IndicatorSystem],
     codes: Codes,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Rows of every reference table but the ledger, by table."""
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SCHEMAS if name != "ledger"}
+    """Rows of every reference table that the ledger does not fill, by table."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SCHEMAS if name not in BOOKED}
     for name, system in code_systems().items():
         rows["code"] += [
             {

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ingestion.again import Conformed, WouldRefuse, conform_again, lag
+from ingestion.again import Conformed, WouldRefuse, conform_again, lag, unreadable_silver
 from ingestion.contract import Contract
 from ingestion.definition import definition_of
 from ingestion.entity import Column, entities
@@ -130,6 +130,22 @@ def test_a_label_or_a_column_nobody_fills_changes_nothing(
     assert definition_of(feed()).changed(
         next(iter(site.ledger.definitions({site.ledger.live(feed().feed)[0]["definition_id"]})))
     ) == [f"entity/{ENTITY}"]
+
+
+def test_a_column_in_another_type_is_named_until_it_is_conformed_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.put("a.csv", visit(1))
+    site.ingest(feed())
+    contracts = {feed().feed: feed()}
+    assert unreadable_silver(site.lake, contracts, site.ledger) == []
+    entity = entities()[ENTITY]
+    pressure = entity.columns["systolic_mmhg"].model_copy(update={"type": "double"})
+    other = entity.model_copy(update={"columns": {**entity.columns, "systolic_mmhg": pressure}})
+    monkeypatch.setitem(entities(), ENTITY, other)
+    assert unreadable_silver(site.lake, contracts, site.ledger) == [f"{ENTITY}.systolic_mmhg"]
+    again(site, feed())
+    assert unreadable_silver(site.lake, contracts, site.ledger) == []
 
 
 def test_a_stop_in_the_middle_leaves_the_rest_lagging_and_loses_nothing(

@@ -17,6 +17,7 @@ from dbt.cli.main import dbtRunner
 
 from ingestion.contract import Contract
 from ingestion.entity import ZONE, entities
+from ingestion.landing import rows_by_day
 from standards.catalogue import IndicatorSystem
 from standards.export import SCHEMAS, export_reference
 
@@ -42,6 +43,8 @@ def write_lake(
     Rows may leave out columns; lineage gets defaults, and every source person links to the person
     `P-<source_person_id>` unless `source_person` rows say otherwise.
     """
+    batches: list[tuple[str, str, str, bool]] = []
+    days: list[tuple[str, str, str, dt.date, int]] = []
     for name, entity in entities().items():
         schema = entity.schema()
         folder = home / "silver" / name
@@ -61,9 +64,16 @@ def write_lake(
             | row
             for number, row in enumerate(rows.get(name, []), start=1)
         ]
-        if filled:
-            frame = pl.DataFrame(filled, schema=schema, orient="row")
-            frame.write_parquet(folder / "day=2026-07-01" / "part.parquet")
+        frame = pl.DataFrame(filled, schema=schema, orient="row")
+        for (batch,), part in frame.partition_by("batch_id", as_dict=True).items():
+            path = folder / "day=2026-07-01" / f"feed--{batch}.parquet"
+            part.write_parquet(path)
+            batches.append((name, batch, path.relative_to(home).as_posix(), True))
+        days += [
+            (feed, name, organization, day, rows)
+            for (feed,), part in frame.partition_by("feed", as_dict=True).items()
+            for organization, day, rows in rows_by_day(entity, part).iter_rows()
+        ]
     known = {row["source_person_id"] for row in rows.get("source_person", [])}
     (home / "identity").mkdir(exist_ok=True)
     links = [{"source_person_id": key, "person_id": f"P-{key}"} for key in sorted(known)]
@@ -72,6 +82,10 @@ def write_lake(
         home / "identity" / "person_link.parquet"
     )
     export_reference(home, contracts, entities(), systems)
+    for table, booked in (("silver_batch", batches), ("feed_day", days)):
+        pl.DataFrame(booked, schema=SCHEMAS[table], orient="row").write_parquet(
+            home / "reference" / f"{table}.parquet"
+        )
     counts: dict[str, int] = {}
     for entity_rows in rows.values():
         for row in entity_rows:

@@ -7,8 +7,6 @@ import duckdb
 import polars as pl
 import pytest
 
-from ingestion.lake import Lake
-from pipelines.facts import must_build_anew, remember_definition
 from tests.unit.marts.small_county import HOSPITAL, TOWNSHIP, contracts, rows, visit
 from tests.unit.marts.small_lake import Rows, at, build, write_lake
 
@@ -113,25 +111,3 @@ def test_each_later_row_has_its_effect(homes: tuple[Path, Path]) -> None:
             "select batch_id, is_built from built_batch where model = 'encounter' order by 1"
         ).fetchall()
         assert taken == [("b1", True), ("b2", True)]
-
-
-def test_changed_sql_or_a_batch_that_left_silver_asks_for_a_whole_build(tmp_path: Path) -> None:
-    lake = Lake.open(tmp_path)
-    facts = {"encounter": "encounter"}
-    assert not must_build_anew(lake, facts)  # no warehouse: dbt builds everything anyway
-    with duckdb.connect(str(lake.warehouse)) as warehouse:
-        warehouse.execute("create table encounter (encounter_id varchar)")
-        warehouse.execute("create table built_batch (model varchar, batch_id varchar)")
-        warehouse.execute("insert into built_batch values ('encounter', 'b1')")
-    part = lake.silver_file("encounter", "feed", "20260101T000000000000")
-    with duckdb.connect(str(lake.warehouse)) as warehouse:
-        warehouse.execute("update built_batch set batch_id = '20260101T000000000000'")
-    assert must_build_anew(lake, facts)  # built with SQL nobody noted
-    remember_definition(lake, facts)
-    assert must_build_anew(lake, facts)  # its batch is not in silver
-    part.parent.mkdir(parents=True)
-    part.touch()
-    assert not must_build_anew(lake, facts)
-    with duckdb.connect(str(lake.warehouse)) as warehouse:
-        warehouse.execute("update fact_definition set digest = 'of an older release'")
-    assert must_build_anew(lake, facts)
