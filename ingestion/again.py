@@ -205,7 +205,7 @@ class _Again:
                 arrival_id=self.old["arrival_id"],
                 kind="conform",
             )
-            if self._as_it_stood(batch, held):
+            if self._as_it_stood(batch, held) and _same_rows(visible, outcome.files):
                 silver.drop_pending(outcome.files)
                 return Conformed(feed, batches=1)
             result = self._difference(outcome, quarantined, held, visible)
@@ -330,6 +330,25 @@ def _days(visible: dict[str, list[Path]]) -> dict[tuple[str, str, date], int]:
 
 
 _PLACE = {"file_digest": pl.String(), "record_number": pl.Int64(), "item_number": pl.Int64()}
+
+
+def _same_rows(visible: dict[str, list[Path]], files: list[Path]) -> bool:
+    """True when the pending files hold what the visible ones hold, whatever their batch is called."""
+    if {path for paths in visible.values() for path in _stems(paths)} != set(_stems(files)):
+        return False
+    return all(
+        _rows(visible[path.parent.parent.name]).equals(_rows([silver.pending(path)]))
+        for path in files
+    )
+
+
+def _stems(paths: list[Path]) -> list[str]:
+    return [path.parent.parent.name for path in paths]
+
+
+def _rows(paths: list[Path]) -> pl.DataFrame:
+    frame = pl.read_parquet(paths, hive_partitioning=False).drop("batch_id")
+    return frame.sort(*_PLACE, "row_digest")
 
 
 def _places(paths: list[Path]) -> pl.DataFrame:

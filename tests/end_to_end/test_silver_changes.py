@@ -35,6 +35,7 @@ class Product:
                 shutil.copy(source, target)
         build_county(200, 1, 5, ground / "county")
         self.inbox = ground / "county" / "inbox"
+        self("init", "--site", "demo")
 
     def __call__(self, *words: str, expect: int = 0) -> str:
         environment = os.environ | {"YIGONG_HOME": str(self.home), "PYTHONPATH": str(self.root)}
