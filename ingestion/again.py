@@ -333,7 +333,7 @@ _PLACE = {"file_digest": pl.String(), "record_number": pl.Int64(), "item_number"
 
 
 def _same_rows(visible: dict[str, list[Path]], files: list[Path]) -> bool:
-    """True when the pending files hold what the visible ones hold, whatever their batch is called."""
+    """True when the pending files hold what the visible ones hold, but for their batch."""
     if {path for paths in visible.values() for path in _stems(paths)} != set(_stems(files)):
         return False
     return all(

@@ -61,7 +61,7 @@ def publish(
     """
     content = _content(lake, quality)
     current = current_version(lake)
-    if current is not None and _manifest_of(lake, current).get("content") == content:
+    if current is not None and content and _manifest_of(lake, current)["content"] == content:
         return current
     with Ledger(lake.home) as ledger:
         require_agreement(lake, ledger)
@@ -98,9 +98,11 @@ def publish(
 
 
 def _content(lake: Lake, quality: dict[str, int]) -> str:
-    """What tells two versions apart: every table's version and the outcome of the checks."""
-    facts = json.dumps([table_versions(lake), quality], sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()
+    """What tells two versions apart: every table's version and the outcome of the checks; nothing
+    where the warehouse does not say what it was built with."""
+    versions = table_versions(lake)
+    facts = json.dumps([versions, quality], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest() if versions else ""
 
 
 def _manifest_of(lake: Lake, version: int) -> dict[str, Any]:
