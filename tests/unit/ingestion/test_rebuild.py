@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from ingestion import bronze
 from ingestion.rebuild import rebuild
 from tests.unit.ingestion.builders import visit
 from tests.unit.ingestion.one_feed import ENTITY, Site, feed, site_at
@@ -61,4 +62,4 @@ def test_bytes_without_a_contract_stay_and_are_named(site: Site) -> None:
     fill(site)
     done = rebuild(site.lake, {})
     assert done.without_contract == (feed().feed,)
-    assert len(list(site.lake.bronze(feed().feed).glob("*/*.parquet"))) == 2
+    assert len(bronze.batches(site.lake, feed().feed)) == 2
