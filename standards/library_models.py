@@ -1,8 +1,8 @@
 """Library tables that hold the latest versions of an entity: SQL and columns written from it.
 
-Belongs here: the text of `models/<library>/<model>.sql` and of the columns in the YAML beside it,
-where that YAML says `latest_of: <entity>` (or `columns_of:`, for the columns only). Both are kept
-in git to be read; `make derived` writes them, a test fails on drift. Not here: how
+Belongs here: the text of `models/<library>/<model>.sql` and what follows the mark in the YAML
+beside it, where that YAML says `latest_of: <entity>` (or `columns_of:`, for the columns only). Both
+are kept in git to be read; `make derived` writes them, a test fails on drift. Not here: how
 a fact takes new batches (`macros/facts.sql`) and models with SQL of their own.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from ingestion.entity import Column, Entity, entities
 from standards.model_files import PROJECT_DIR, SQL_TYPE, Model, models, property_files
 
-COLUMNS_LINE = "    columns:"
+MARK = "    # From ingestion/entities/"
 LABELS = {
     "source_person_id": "来源身份键",
     "person_id": "人员键",
@@ -32,7 +32,7 @@ def library_files() -> dict[str, str]:
             if model.entity is None:
                 continue
             entity = entities()[model.entity]
-            files[_relative(path)] = _head(path) + columns_text(entity)
+            files[_relative(path)] = _head(path) + properties_text(model, entity)
             if model.config.meta.latest_of:
                 files[_relative(path.with_suffix(".sql"))] = latest_sql(model, entity)
     return files
@@ -43,19 +43,26 @@ def _relative(path: Path) -> str:
 
 
 def _head(path: Path) -> str:
-    """What is written by hand in a property file: everything above its columns."""
-    head, _, _ = path.read_text("utf-8").partition(f"\n{COLUMNS_LINE}")
+    """What is written by hand in a property file: everything above the mark."""
+    head, _, _ = path.read_text("utf-8").partition(f"\n{MARK}")
     return head.rstrip() + "\n"
 
 
-def columns_text(entity: Entity) -> str:
-    """The columns of a fact as dbt properties, one line each.
+def properties_text(model: Model, entity: Entity) -> str:
+    """What the entity says of a fact, as dbt properties: label, tests, a line a column.
 
     A column of the key is never null when the entity requires it; other required columns may be
     null here, because a code that no crosswalk knows is kept raw.
     """
-    source = f"ingestion/entities/{entity.entity}.yml"
-    lines = [f"{COLUMNS_LINE}  # from {source}: change it there, make derived"]
+    lines = [f"{MARK}{entity.entity}.yml: change it there, make derived."]
+    if model.config.meta.latest_of:
+        lines += [
+            f"    description: {_quoted(entity.label_zh)}",
+            "    data_tests:",
+            f"      - unique_rows: {{arguments: {{columns: [{', '.join(entity.key)}]}}}}",
+            *(_reference(*pair) for pair in model.config.meta.references.items()),
+        ]
+    lines.append("    columns:")
     for name, column in entity.columns.items():
         is_never_null = name in entity.key and column.required
         lines.append(_column(name, SQL_TYPE[column.type], column.label_zh, column, is_never_null))
@@ -63,6 +70,13 @@ def columns_text(entity: Entity) -> str:
         data_type = "timestamp with time zone" if name == "received_at" else "varchar"
         lines.append(_column(name, data_type, LABELS[name]))
     return "\n".join(lines) + "\n"
+
+
+def _reference(column: str, target: str) -> str:
+    """A warning of values that the target's key, one column, does not hold."""
+    (field,) = models()[target].key
+    arguments = f"column_name: {column}, to: ref('{target}'), field: {field}"
+    return f"      - relationships: {{arguments: {{{arguments}}}, config: {{severity: warn}}}}"
 
 
 def _column(

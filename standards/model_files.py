@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ingestion.entity import ColumnType
+from ingestion.entity import ColumnType, entities
 from ingestion.yaml_file import read_yaml
 
 PROJECT_DIR = Path(__file__).parent.parent
@@ -66,15 +66,18 @@ class ModelColumn(_Strict):
 
 
 class ModelMeta(_Strict):
-    """`latest_of` names the entity whose latest versions the model holds: its SQL and its columns
-    are written from it. `columns_of` names an entity that only lends the columns.
+    """`latest_of` names the entity whose latest versions the model holds: SQL, label, key and
+    columns are written from it, and its grain is the entity's. `references` maps a column of such a
+    model to the model that should hold its value. `columns_of` names an entity that only lends the
+    columns.
 
     `cockpit` is what Superset is told of the table: `dashboards/datasets.py` gives its shape.
     """
 
-    grain: str = Field(min_length=1)
+    grain: str = ""
     latest_of: str | None = None
     columns_of: str | None = None
+    references: dict[str, str] = {}
     cockpit: dict[str, Any] = {}
 
 
@@ -86,18 +89,20 @@ class Model(_Strict):
     """One table of a library or mart; `description` is its Chinese label."""
 
     name: str
-    description: str = Field(min_length=1)
+    description: str = ""
     config: ModelConfig
-    data_tests: list[Any]
+    data_tests: list[Any] = []
     columns: list[ModelColumn] = []
 
     @model_validator(mode="after")
-    def _key_is_there(self) -> Self:
-        if self.entity and not self.columns:  # they have not been written yet
+    def _is_whole(self) -> Self:
+        if self.entity and not self.columns:  # the rest has not been written yet
             return self
-        unknown = set(self.key) - {column.name for column in self.columns}
-        if unknown:
-            raise ValueError(f"{self.name}: unique_rows names unknown columns {sorted(unknown)}")
+        if not (self.description and self.grain):
+            raise ValueError(f"{self.name}: a description and config.meta.grain are needed")
+        known = {column.name for column in self.columns}
+        if unknown := {*self.key, *self.config.meta.references} - known:
+            raise ValueError(f"{self.name}: unknown columns {sorted(unknown)}")
         return self
 
     @property
@@ -108,7 +113,8 @@ class Model(_Strict):
 
     @property
     def grain(self) -> str:
-        return self.config.meta.grain
+        meta = self.config.meta
+        return meta.grain or (entities()[meta.latest_of].grain if meta.latest_of else "")
 
     @property
     def entity(self) -> str | None:

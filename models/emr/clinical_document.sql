@@ -1,4 +1,4 @@
--- Grain: one shared clinical document.
+-- Grain: one shared clinical document (CDA).
 -- Written from ingestion/entities/clinical_document.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'document_id'] %}
 {{ fact_config('clinical_document', key) }}

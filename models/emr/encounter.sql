@@ -1,4 +1,4 @@
--- Grain: one visit or stay at one organization, latest version.
+-- Grain: one outpatient visit, emergency visit or inpatient stay at one member.
 -- Written from ingestion/entities/encounter.yml by `make derived`; change it there.
 {% set key = ['organization_id', 'encounter_id'] %}
 {{ fact_config('encounter', key) }}

@@ -3,10 +3,12 @@
 import re
 
 import pytest
+import yaml
 
 from ingestion.entity import entities
 from standards.dbt_files import dbt_files
 from standards.dictionary import DICTIONARY, dictionary_text
+from standards.library_models import MARK
 from standards.model_files import MODEL_FOLDERS, PROJECT_DIR, models, property_files
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -51,11 +53,11 @@ def test_a_model_is_described_in_full(name: str) -> None:
             assert (column.data_type, column.config.meta.unit) == ("decimal(18,2)", "yuan")
 
 
-@pytest.mark.parametrize("name", sorted(n for n, m in models().items() if m.config.meta.latest_of))
-def test_the_key_of_a_fact_is_that_of_its_entity(name: str) -> None:
-    model = models()[name]
-    assert model.entity
-    assert model.key == entities()[model.entity].key
+def test_by_hand_stands_only_what_the_entity_does_not_say() -> None:
+    for path, content in property_files():
+        head = yaml.safe_load(path.read_text("utf-8").partition(f"\n{MARK}")[0])["models"][0]
+        if content["models"][0]["config"]["meta"].get("latest_of"):
+            assert set(head) == {"name", "config"}, path
 
 
 def test_versions_are_told_apart_by_the_key_of_their_entity() -> None:
