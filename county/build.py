@@ -226,7 +226,7 @@ class _Run:
             self._key.add([piece], month)
             return
         if isinstance(piece, Meant):
-            keep_meant(self.outbox.root, piece, month)
+            keep_meant(self.outbox.root, piece, month.compact)
             return
         if isinstance(piece, Export):
             self._tables.write(piece, month)

@@ -14,6 +14,8 @@ from county.services import CareMonth, Encounter, Staff
 from county.systems import cda
 from county.systems.cda_parts import Node, serialized
 from county.systems.drugs import WESTERN, lines
+from county.systems.meant import meant_follow_ups, meant_front_pages
+from county.systems.true_rows import keep_meant
 
 EMR, HYPERTENSION = "county_hospital__emr__documents", "township_a__public_health__hypertension"
 _FOLDERS = {EMR: "county_hospital_cda", HYPERTENSION: "township_a_hypertension"}
@@ -67,6 +69,9 @@ class DocumentWriter:
                 node = cda.laboratory_report(f"JY{number}", report, identity, doctor)
                 self._send(EMR, f"JY{number}", node, identity, 1 + len(report.results), day)
         self._broken_file(EMR, care.month.compact)
+        ended = [s for s in care.discharged if s.organization_id == COUNTY_HOSPITAL]
+        pages = meant_front_pages(EMR, [(f"SY{s.encounter_id}", s) for s in ended])
+        keep_meant(self._outbox.root, pages, care.month.compact)
 
     def _stay(self, stay: Encounter) -> None:
         identity = self._identities.of(stay.person, EMR)
@@ -113,6 +118,7 @@ class DocumentWriter:
             name = f"{_FOLDERS[HYPERTENSION]}/{fault.key}.xml"
             self._outbox.plant(HYPERTENSION, name, 1, "document", fault.kind, "accepted")
         self._broken_file(HYPERTENSION, month)
+        keep_meant(self._outbox.root, meant_follow_ups(HYPERTENSION, visits), month)
 
     def _broken_follow_up(self, visit: FollowUp, node: Node) -> None:
         name = f"{visit.visit_id}X"

@@ -17,7 +17,7 @@ from county.parameters import parameters
 from county.people import Person
 from county.roles import CONSORTIUM, COUNTY_HOSPITAL, TCM_HOSPITAL
 from county.services import CareMonth, Encounter
-from county.systems.hl7_meant import Event, meant_results, meant_visits
+from county.systems.meant import Event, meant_results, meant_visits
 from county.systems.rows import money
 from county.systems.true_rows import keep_meant
 
@@ -102,11 +102,11 @@ class Hl7Writer:
             messages = [self._adt(event) for event in events]
             messages.sort(key=lambda m: m.moment)
             self._write_days(code, adt, messages, care, self._break_adt)
-            keep_meant(self._outbox.root, meant_visits(adt, events), care.month)
+            keep_meant(self._outbox.root, meant_visits(adt, events), care.month.compact)
             own = [r for r in reports if r.encounter.organization_id == code]
             results = [self._oru(code, lis, report) for report in own]
             self._write_days(code, lis, results, care, self._break_oru)
-            keep_meant(self._outbox.root, meant_results(lis, own), care.month)
+            keep_meant(self._outbox.root, meant_results(lis, own), care.month.compact)
 
     # messages ---------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import polars as pl
 
-from county.months import Month
 from county.scene import Meant
 from county.systems.layouts import ColumnLayout, Layout, layout_of
 from ingestion.entity import POLARS_TYPE, ZONE, Entity
@@ -28,11 +27,11 @@ def keep_rows(county: Path, feed: str, file: str, rows: pl.DataFrame) -> None:
     rows.write_ipc(path, compression="lz4")
 
 
-def keep_meant(county: Path, meant: Meant, month: Month) -> None:
-    """Keep the true rows of a month's messages."""
+def keep_meant(county: Path, meant: Meant, month: str) -> None:
+    """Keep the true rows of the messages of a month, named as `202601`."""
     if meant.rows.is_empty():
         return
-    path = county / _MESSAGES / meant.feed / meant.entity / f"{month.compact}.arrow"
+    path = county / _MESSAGES / meant.feed / meant.entity / f"{month}.arrow"
     path.parent.mkdir(parents=True, exist_ok=True)
     meant.rows.write_ipc(path, compression="lz4")
 

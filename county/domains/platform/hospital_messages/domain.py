@@ -22,6 +22,7 @@ from county.domains.hospital_message_parts import (
 )
 from county.domains.platform.hospital_messages.meant import (
     meant_charges,
+    meant_notices,
     meant_orders,
     meant_requests,
 )
@@ -277,6 +278,7 @@ class Domain:
         frame = frame.with_columns(
             document_id=pl.concat_str(pl.lit("MD"), "type_code", "encounter_id")
         )
+        self._meant.append(meant_notices(channel, frame))
         frame = self._known(channel, scene, frame)
         notice = segment(
             "TXA",

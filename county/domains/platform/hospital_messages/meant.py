@@ -1,6 +1,7 @@
 """What the hospitals' messages mean, by the columns of the entities.
 
-Belongs here: true rows of orders, requests and fee lines. Not here: the messages (`domain.py`).
+Belongs here: true rows of orders, requests, fee lines and notices. Not here: the messages
+(`domain.py`).
 """
 
 from collections.abc import Iterator
@@ -68,3 +69,13 @@ def meant_charges(channel: Channel, lines: pl.DataFrame) -> Meant:
         (pl.col("kind") == "CR").alias("is_refund"), "department_code", "staff_id",
     )  # fmt: skip
     return Meant(channel.feed, "charge_item", rows)
+
+
+def meant_notices(channel: Channel, documents: pl.DataFrame) -> Meant:
+    """Documents of a stay that the ward's system announces."""
+    rows = documents.select(
+        "document_id", pl.lit(channel.sender).alias("organization_id"),
+        pl.col("type_code").alias("document_type_code"), "title", "encounter_id",
+        pl.col("moment").alias("authored_at"), "staff_id",
+    )  # fmt: skip
+    return Meant(channel.feed, "clinical_document", rows)

@@ -1,7 +1,7 @@
-"""What the messages of `hl7.py` mean, by the columns of the entities.
+"""What the core's messages and documents mean, by the columns of the entities.
 
-Belongs here: true rows of visits and laboratory results. Not here: the messages (`hl7.py`), or the
-diagnoses they also carry.
+Belongs here: true rows of visits, laboratory results, front pages and follow-ups. Not here: the
+messages (`hl7.py`) and documents (`documents.py`), or the diagnoses they also carry.
 """
 
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from datetime import datetime
 
 import polars as pl
 
+from county.illness import FollowUp
 from county.laboratory import Report
 from county.scene import Meant
 from county.services import Encounter
@@ -31,6 +32,21 @@ _RESULT: _Schema = {
     "reference_range": pl.String, "abnormal_flag": pl.String, "collected_at": _MOMENT,
     "reported_at": _MOMENT,
 }  # fmt: skip
+
+_FRONT_PAGE: _Schema = {
+    "encounter_id": pl.String, "organization_id": pl.String, "document_id": pl.String,
+    "admitted_at": _MOMENT, "discharged_at": _MOMENT, "stay_days": pl.Int64,
+    "department_name": pl.String, "main_diagnosis_code": pl.String,
+    "main_diagnosis_name": pl.String, "main_operation_code": pl.String,
+    "discharge_mode_code": pl.String, "total_fee_fen": pl.Int64, "drug_fee_fen": pl.Int64,
+}  # fmt: skip
+_FOLLOW_UP: _Schema = {
+    "visit_id": pl.String, "organization_id": pl.String, "visited_date": pl.Date,
+    "visit_mode_code": pl.String, "systolic_mmhg": pl.Int64, "diastolic_mmhg": pl.Int64,
+    "heart_rate_per_minute": pl.Int64, "weight_kg": pl.Float64, "height_cm": pl.Float64,
+    "visit_class_code": pl.String, "next_visit_date": pl.Date, "staff_id": pl.String,
+}  # fmt: skip
+_OTHER_MODE = "9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +90,31 @@ def meant_results(feed: str, reports: Iterable[Report]) -> Meant:
         for number, result in enumerate(report.results, 1)
     ]  # fmt: skip
     return Meant(feed, "laboratory_result", pl.DataFrame(rows, schema=_RESULT, orient="row"))
+
+
+def meant_front_pages(feed: str, pages: Iterable[tuple[str, Encounter]]) -> Meant:
+    """A row for each front page: number of the document and the stay that has ended."""
+    rows = []
+    for document_id, e in pages:
+        assert e.end is not None
+        rows.append(
+            (
+                e.encounter_id, e.organization_id, document_id, e.start, e.end,
+                (e.end.date() - e.start.date()).days, e.department.name, e.diagnoses[0].code,
+                e.diagnoses[0].name, e.operation[0] if e.operation else None,
+                e.discharge_mode or _OTHER_MODE, e.fee or 0, e.drug_fee or 0,
+            )
+        )  # fmt: skip
+    return Meant(feed, "front_page", pl.DataFrame(rows, schema=_FRONT_PAGE, orient="row"))
+
+
+def meant_follow_ups(feed: str, visits: Iterable[FollowUp]) -> Meant:
+    """A row for each follow-up of hypertension."""
+    rows = [
+        (
+            v.visit_id, v.organization_id, v.day, v.mode, v.systolic, v.diastolic, v.heart_rate,
+            v.weight, v.height, v.result, v.next_day, v.staff_id,
+        )
+        for v in visits
+    ]  # fmt: skip
+    return Meant(feed, "hypertension_visit", pl.DataFrame(rows, schema=_FOLLOW_UP, orient="row"))
