@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 
-import polars as pl
+import numpy as np
 
 from ingestion.contract import Contract
 from ingestion.formats.source import FILE, RECORD, Parsed, Problem, SourceFile
 
-_PLACE = {FILE: pl.Int32(), RECORD: pl.Int64()}
+_BITS = 40
 
 
 def parse(contract: Contract, files: Sequence[SourceFile]) -> Parsed:
@@ -35,26 +35,40 @@ def parse(contract: Contract, files: Sequence[SourceFile]) -> Parsed:
 
 def _silent(parsed: Parsed) -> list[Problem]:
     """Each record that gave neither row nor problem; grain: a record of a file."""
-    found = pl.Series("found", list(parsed.records), dtype=pl.Int64)
-    rows = [table.select(FILE, RECORD).unique() for table in parsed.tables.values()]
-    places = [(p.file, p.record) for p in parsed.problems if p.record]
-    known = pl.concat([*rows, pl.DataFrame(places, schema=_PLACE, orient="row")]).unique()
-    seen = known.group_by(FILE).len("seen")
-    files = pl.DataFrame({FILE: pl.int_range(len(found), dtype=pl.Int32, eager=True)})
-    short = (
-        files.with_columns(found)
-        .join(seen, on=FILE, how="left")
-        .filter(pl.col("seen").fill_null(0) < pl.col("found"))
-    )
-    with_rows = set(pl.concat(rows)[FILE].unique()) if rows and len(short) else set()
+    found = np.asarray(parsed.records, dtype=np.int64)
+    rows = [
+        _distinct(_places(table[FILE].to_numpy(), table[RECORD].to_numpy()))
+        for table in parsed.tables.values()
+    ]
+    problems = [(p.file, p.record) for p in parsed.problems if p.record]
+    told = np.array(problems, dtype=np.int64).reshape(-1, 2)
+    known = _distinct(np.concatenate([*rows, _places(told[:, 0], told[:, 1])]))
+    seen = np.bincount(known >> _BITS, minlength=len(found))[: len(found)]
+    short = np.flatnonzero(seen < found)
+    if not len(short):
+        return []
+    with_rows = set((np.concatenate(rows) >> _BITS).tolist()) if rows else set()
     refused = {p.file for p in parsed.problems if p.record == 0} - with_rows
     missing = []
-    for file, count, _ in short.iter_rows():
+    for file in short.tolist():
         if file in refused:  # the whole file is in quarantine already
             continue
-        have = set(known.filter(pl.col(FILE) == file)[RECORD])
-        for number in range(1, count + 1):
+        have = set((known[known >> _BITS == file] & ((1 << _BITS) - 1)).tolist())
+        for number in range(1, int(found[file]) + 1):
             if number not in have:
                 why = parsed.silent(file, number) if parsed.silent else ("not_taken", "")
                 missing.append(Problem(file, number, 0, *why))
     return missing
+
+
+def _places(files: np.ndarray, records: np.ndarray) -> np.ndarray:
+    """File index and record number as one number."""
+    return (files.astype(np.int64) << _BITS) + records
+
+
+def _distinct(places: np.ndarray) -> np.ndarray:
+    """Sorted and each once; rows of one record mostly stand together, so that goes first."""
+    if len(places) > 1:
+        places = places[np.concatenate([[True], places[1:] != places[:-1]])]
+    distinct: np.ndarray = np.unique(places)
+    return distinct

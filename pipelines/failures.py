@@ -4,6 +4,7 @@ import errno
 import logging
 import shutil
 import sqlite3
+from pathlib import Path
 
 from pipelines import console
 from pipelines.settings import home
@@ -65,15 +66,18 @@ def _environment(error: Exception) -> str | None:
             "未记账的文件会自动重新接入"
         )
     if isinstance(error, OSError) and error.errno in _PLACE:
-        return (
-            f"{error.filename or home()} {_PLACE[error.errno]}；"
-            "请检查 YIGONG_HOME 的位置与权限后重新运行"
-        )
+        place = str(error.filename or home())
+        advice = "；请检查 YIGONG_HOME 的位置与权限后重新运行" if _within_home(place) else ""
+        return f"{place} {_PLACE[error.errno]}{advice}"
     if isinstance(error, sqlite3.OperationalError) and "readonly" in str(error):
         return f"{home()} 是只读的；请检查 YIGONG_HOME 的位置与权限后重新运行"
     if isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error):
         return f"{home()} 中的台账或保险库已损坏；请用 yigong restore 从备份恢复"
     return None
+
+
+def _within_home(place: str) -> bool:
+    return Path(place).is_relative_to(home()) or home().is_relative_to(place)
 
 
 def _free_bytes() -> int:

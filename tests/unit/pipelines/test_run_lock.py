@@ -119,6 +119,7 @@ def test_a_home_that_cannot_be_written_is_one_line(words: tuple[str, ...]) -> No
         (OSError(errno.ENOSPC, "No space left on device"), "磁盘已满"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x 无权访问"),
         (OSError(errno.EROFS, "Read-only file system", "/x"), "/x 是只读的"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/x/y"), "错误：/x/y 不存在或无法创建"),
         (sqlite3.OperationalError("attempt to write a readonly database"), "是只读的"),
         (sqlite3.DatabaseError("database disk image is malformed"), "yigong restore"),
         (ValueError("没有数据源"), "错误：没有数据源"),
