@@ -63,7 +63,8 @@ def _silent(parsed: Parsed) -> list[Problem]:
 
 def _places(files: np.ndarray, records: np.ndarray) -> np.ndarray:
     """File index and record number as one number."""
-    return (files.astype(np.int64) << _BITS) + records
+    places: np.ndarray = (files.astype(np.int64) << _BITS) + records
+    return places
 
 
 def _distinct(places: np.ndarray) -> np.ndarray:

@@ -118,6 +118,7 @@ class Delivery:
 def deliver(home: Path, kind: str, files: dict[str, bytes]) -> Delivery:
     """Put files where the contract says they arrive, and take them."""
     lake, contract = Lake.open(home), contract_for(kind)
+    choose_site(home, DEMO)
     place = lake.inbox / Path(contract.location.pattern).parent
     place.mkdir(parents=True)
     for name, data in files.items():
