@@ -116,7 +116,7 @@ def _name(home: Path, site: Site) -> str:
 
 
 def _feeds_with_data(home: Path) -> set[str]:
-    if not home.is_dir():
+    if not (home / "ledger.sqlite").exists():
         return set()
     with Ledger(home) as ledger:
         return set(ledger.feeds())

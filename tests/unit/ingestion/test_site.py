@@ -215,6 +215,8 @@ def test_a_lake_keeps_its_choice_by_name_by_place_inside_it_and_elsewhere(
 ) -> None:
     inside, outside = make("lake/site"), make("elsewhere")
     home = tmp_path / "lake"
+    choose_site(tmp_path / "fresh", outside)
+    assert [path.name for path in (tmp_path / "fresh").iterdir()] == ["lake.yml"]
     for site, said in ((find_site("demo"), "demo"), (inside, "./site"), (outside, None)):
         choose_site(home, site)
         kept = yaml.safe_load((home / "lake.yml").read_text("utf-8"))["site"]
