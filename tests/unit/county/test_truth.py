@@ -11,7 +11,8 @@ from county.answer_key import AnswerKey, definitions
 from county.build import build_county
 from county.months import months_of
 from county.roles import COUNTY, TOWNSHIP_A, TOWNSHIP_B, room
-from county.scene import Scene, Truth
+from county.scene import Domain, Scene, Truth
+from tests.unit.county.domain_months import domain, scenes_of
 
 INDICATOR = """
 XX-01:
@@ -82,3 +83,22 @@ def test_every_measure_of_an_indicator_is_said_by_somebody(tmp_path: Path) -> No
     measures = pl.read_parquet(tmp_path / "county" / "answer_key" / "measures.parquet")
     wanted = {m for d in definitions() for m in (d.numerator, d.denominator)}
     assert wanted <= set(measures["measure_id"])
+
+
+class Telling:
+    """A domain that also says a truth."""
+
+    def __init__(self, inner: Domain) -> None:
+        self._inner = inner
+
+    def month(self, scene: Scene) -> Iterator[object]:
+        yield Truth("referrals_made", {COUNTY: 1})
+        yield from self._inner.month(scene)
+
+
+def test_a_domain_that_replays_another_does_not_mind_what_that_one_says() -> None:
+    scenes = scenes_of(300, 1)
+    plain, told = domain("process_flow"), domain("process_flow")
+    told._referral = Telling(told._referral)
+    (before,), (after,) = ([*speaker.month(scenes[0])] for speaker in (plain, told))
+    assert before.rows.equals(after.rows)

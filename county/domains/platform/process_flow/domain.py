@@ -5,7 +5,7 @@ Belongs here: the event log of referrals and consultations. Not here: the cases 
 equal draw by draw.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -39,8 +39,8 @@ class Domain:
 
     def month(self, scene: Scene) -> Iterator[Export]:
         random = scene.random("process_flow")
-        sent = {piece.feed: piece for piece in self._referral.month(scene)}
-        held = {piece.feed: piece for piece in self._consultation.month(scene)}
+        sent = _exports(self._referral.month(scene))
+        held = _exports(self._consultation.month(scene))
         steps = pl.concat(
             [
                 self._referrals(sent[referral.EVENTS].rows, random),
@@ -128,3 +128,8 @@ class Domain:
                 for step, moment, organization, due, staff in steps
             ]
         )
+
+
+def _exports(pieces: Iterable[object]) -> dict[str, Export]:
+    """What a domain sends, by feed; what it says of the truth it has said already."""
+    return {piece.feed: piece for piece in pieces if isinstance(piece, Export)}
