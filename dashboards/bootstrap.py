@@ -111,6 +111,7 @@ def apply(organizations: list[tuple[str, str]]) -> None:
         _import_assets(compile_bundle())
         security.apply_roles(roles, organizations)
         security.apply_accounts(roles)
+        security.close_accounts(roles)
 
 
 def bootstrap(force: bool = False) -> bool:

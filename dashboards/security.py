@@ -168,7 +168,24 @@ def apply_accounts(roles: dict[str, Any]) -> None:
             )
         elif name not in known:
             manager.reset_password(user.id, password)
-        user.roles = [role]
+        user.roles, user.active = [role], True
         known[name] = {"role": entry["role"], "password": password}
+    db.session.commit()
+    write_private(path, json.dumps(known, ensure_ascii=False, indent=2) + "\n")
+
+
+def close_accounts(roles: dict[str, Any]) -> None:
+    """Close the accounts that were made here and that roles.yml no longer has, or whose role went.
+
+    People's own accounts, made by hand in Superset, are left alone.
+    """
+    path = superset_home() / "accounts.json"
+    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    kept = {a["username"] for a in roles["accounts"] if manager.find_role(a["role"])}
+    for name in sorted(set(known) - kept):
+        user = manager.find_user(username=name)
+        if user is not None:
+            user.roles, user.active = [], False
+        del known[name]
     db.session.commit()
     write_private(path, json.dumps(known, ensure_ascii=False, indent=2) + "\n")

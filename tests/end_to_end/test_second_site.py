@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import requests
 
 from ingestion.site import Site
 from tests.dashboards.running_cockpit import PYTHON, Cockpit
@@ -26,8 +27,10 @@ ORGANIZATIONS = {"QH", "QH-C", "QH-H1", "QH-T1", "QH-T2"}
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Yigong:
-    """A lake of the second county that has run once over its samples."""
-    command = Yigong(tmp_path_factory.mktemp("lake"), TINY.folder)
+    """A lake of the second county, whose folder lies in it, that has run once over its samples."""
+    home = tmp_path_factory.mktemp("lake")
+    shutil.copytree(TINY.folder, home / "county")
+    command = Yigong(home, home / "county")
     for feed, contract in TINY.contracts.items():
         (sample,) = TINY.samples(feed)
         target = command.home / "inbox" / contract.location.pattern.replace("*", "a")
@@ -141,3 +144,22 @@ def test_every_chart_of_the_cockpit_can_be_asked(cockpit: Cockpit) -> None:
     shown = {c["slice_name"]: session.chart(c["id"])["rowcount"] for c in listed.json()["result"]}
     assert len(shown) > 15
     assert sum(count > 0 for count in shown.values()) > 10
+
+
+@pytest.mark.superset
+@pytest.mark.slow
+def test_an_account_that_the_county_takes_back_is_closed(cockpit: Cockpit) -> None:
+    password = cockpit.accounts["north"]["password"]
+    line = "{username: south, display_name: 南岸卫生院用户, organization: QH-T2}"
+    roles = cockpit.home / "county" / "roles.yml"
+    roles.write_text(f"accounts:\n  - {line}\n", "utf-8")
+    assert cockpit.run("stop").returncode == 0
+    assert cockpit.run("start").returncode == 0
+    assert set(cockpit.accounts) == {"admin", "manager", "assessor", "analyst", "south"}
+    assert organizations(cockpit, "south") == {"QH-T2"}
+    answer = requests.post(
+        f"{cockpit.base_url}/api/v1/security/login",
+        json={"username": "north", "password": password, "provider": "db"},
+        timeout=60,
+    )
+    assert answer.status_code == 401
