@@ -28,7 +28,8 @@ WORKBOOK_MEMBERS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml", "[Conte
 
 SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 DIMENSION = re.compile(rb'<(?:\w+:)?dimension ref="\$?([A-Z]+\d+)?:?\$?([A-Z]+\d+)"')
-CELL = re.compile(rb'<(?:\w+:)?c r="([A-Z]+\d+)"')
+COLUMN = re.compile(rb'<(?:\w+:)?c r="([A-Z]+)\d')
+ROW = re.compile(rb'<(?:\w+:)?row r="(\d+)"')
 HEAD_BYTES = 4096
 
 DAMAGED = (
@@ -137,14 +138,17 @@ def _beyond(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str | None:
         content = stream.read(HEAD_BYTES)
         given = DIMENSION.search(content)
         if given is not None and given[1]:  # some writers say A1 whatever follows
-            corners = [given[1], given[2]]
+            cells = [given[1], given[2]]
         else:
-            cells = CELL.findall(content + stream.read())
-            corners = cells or [b"A1"]
-    columns, rows = zip(*(_column_row(corner) for corner in corners), strict=True)
+            content += stream.read()
+            cells = [letters + b"1" for letters in set(COLUMN.findall(content))]
+            cells += [b"A" + number for number in set(ROW.findall(content))]
+    columns, rows = zip(*map(_column_row, cells or [b"A1"]), strict=True)
     area = (max(columns) - min(columns) + 1) * (max(rows) - min(rows) + 1)
-    far = max(corners, key=lambda corner: _column_row(corner)[::-1])
-    return far.decode("ascii") if area > MAX_CELLS else None
+    if area <= MAX_CELLS:
+        return None
+    letters = max(cells, key=lambda cell: _column_row(cell)[0]).rstrip(b"0123456789")
+    return f"{letters.decode('ascii')}{max(rows)}"
 
 
 def _column_row(cell: bytes) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import zipfile
 from datetime import date, datetime
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 import xlsxwriter
@@ -10,6 +11,7 @@ import xlsxwriter
 from ingestion.contract import FieldMap, Mapping, RecordMap
 from ingestion.formats.source import Parsed, SourceFile
 from ingestion.formats.tabular import read
+from ingestion.formats.workbook import _far_cell
 
 pytestmark = pytest.mark.usefixtures("no_hang")
 
@@ -175,3 +177,19 @@ def test_two_thousand_small_files_are_read_as_one_batch() -> None:
     files = [SourceFile(str(n), f"{HEADER}\n{n},a,b\n".encode()) for n in range(2000)]
     parsed = read(files, MAPPING)
     assert parsed.tables["bed"].height == 2000
+
+
+def test_a_far_cell_is_found_whether_the_sheet_names_its_range_or_not() -> None:
+    folder = Path(__file__).resolve().parents[2] / "samples" / "field_faults"
+    data = (folder / "xlsx-one-stray-cell-at-the-far-corner.xlsx").read_bytes()
+    assert _far_cell(data) == "XFD1048576"
+    for said in (b"", b'<dimension ref="A1"/>'):
+        silent = BytesIO()
+        with zipfile.ZipFile(BytesIO(data)) as old, zipfile.ZipFile(silent, "w") as new:
+            for info in old.infolist():
+                content = old.read(info)
+                new.writestr(
+                    info.filename, content.replace(b'<dimension ref="A1:XFD1048576"/>', said)
+                )
+        assert _far_cell(silent.getvalue()) == "XFD1048576"
+    assert _far_cell(b"PK\x03\x04 no archive") is None
