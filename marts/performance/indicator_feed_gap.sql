@@ -1,15 +1,12 @@
 -- Grain: one indicator version, organization and month that lacks a feed. `no_feed`: an entity the
--- indicator requires has no contract, or a feed expected to fill it sent nothing for the month.
+-- indicator requires has no feed that speaks for a registered organization, or a feed expected to
+-- fill it sent nothing for the month.
 -- `not_expected`: no feed speaks for the organization, though one does elsewhere.
 -- A feed is expected where it speaks for an organization at or below a contributor.
 with
 
 indicator_requirement as (
     select * from {{ source('reference', 'indicator_requirement') }}
-),
-
-feed_entity as (
-    select * from {{ source('reference', 'feed_entity') }}
 ),
 
 indicator_organization as (
@@ -66,8 +63,11 @@ expected as (
             and required.entity = feed_organization.entity
 ),
 
-contracted as (
-    select distinct entity from feed_entity
+spoken_for as (
+    select distinct feed_organization.entity
+    from feed_organization
+    inner join organization_ancestor
+        on feed_organization.organization_id = organization_ancestor.organization_id
 ),
 
 without_expected_feed as (
@@ -76,9 +76,9 @@ without_expected_feed as (
         required.definition_version,
         required.organization_id,
         coverage_month.month,
-        case when contracted.entity is null then 'no_feed' else 'not_expected' end as gap
+        case when spoken_for.entity is null then 'no_feed' else 'not_expected' end as gap
     from required
-    left join contracted on required.entity = contracted.entity
+    left join spoken_for on required.entity = spoken_for.entity
     left join expected
         on
             required.indicator_id = expected.indicator_id

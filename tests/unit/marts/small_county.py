@@ -14,6 +14,7 @@ from tests.unit.marts.small_lake import Rows, at
 COUNTY, GROUP, HOSPITAL = "653999", "653999C01", "653999H01"
 TOWNSHIP, OTHER_TOWNSHIP, VILLAGE = "653999T01", "653999T02", "653999V01"
 BUREAU = "653999B01"
+STRANGER = "999H01"  # has a contract and is not in the register
 
 FEEDS: dict[str, tuple[str, str]] = {
     "hospital__his__visits": (HOSPITAL, "encounter"),
@@ -25,35 +26,36 @@ FEEDS: dict[str, tuple[str, str]] = {
     "bureau__settlement__settlements": (BUREAU, "insurance_settlement"),
     "bureau__registry__beds": (BUREAU, "bed"),
     "bureau__registry__organizations": (BUREAU, "organization"),
+    "stranger__pharmacy__recalls": (STRANGER, "drug_recall"),
 }
 
+_DAYS = {
+    "name_zh": "次均住院床日",
+    "name_en": "Occupied days an admission",
+    "formula_zh": "占用床日 ÷ 入院人次",
+    "numerator": "occupied_bed_days",
+    "denominator": "admissions",
+    "unit": "day",
+    "direction": "monitor",
+    "applies_to": ["hospital"],
+    "frequency": "monthly",
+    "source": "invented for this test",
+    "confidence": "from_memory",
+    "definition_version": 1,
+    "valid_from": "2026-02-01",
+    "min_denominator": 2,
+}
 EXTRA = IndicatorSystem.model_validate(
     {
         "system": "extra",
         "name_zh": "测试",
         "indicators": [
-            {
-                "id": "TEST-01",
-                "name_zh": "次均住院床日",
-                "name_en": "Occupied days an admission",
-                "formula_zh": "占用床日 ÷ 入院人次",
-                "numerator": "occupied_bed_days",
-                "denominator": "admissions",
-                "unit": "day",
-                "direction": "monitor",
-                "applies_to": ["hospital"],
-                "requires": ["encounter"],
-                "frequency": "monthly",
-                "source": "invented for this test",
-                "confidence": "from_memory",
-                "definition_version": 1,
-                "valid_from": "2026-02-01",
-                "min_denominator": 2,
-            }
+            {"id": "TEST-01", "requires": ["encounter"], **_DAYS},
+            {"id": "TEST-02", "requires": ["drug_recall"], **_DAYS},
         ],
     }
 )
-"""One more indicator on measures that exist: an entry, no SQL."""
+"""More indicators on measures that exist: an entry, no SQL."""
 
 
 def contracts() -> dict[str, Contract]:

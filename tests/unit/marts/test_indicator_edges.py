@@ -203,3 +203,11 @@ def test_cockpit_marts_are_filled(county: duckdb.DuckDBPyConnection) -> None:
         " where disease_name = '高血压' and month = date '2026-03-01'"
     ).fetchall()
     assert chronic == [(4, 4, 2)]
+
+
+def test_a_feed_of_a_member_that_nobody_registered_speaks_for_nobody(
+    county: duckdb.DuckDBPyConnection,
+) -> None:
+    assert indicator(county, "TEST-01", HOSPITAL, "2026-02")[0] == "suppressed"
+    for organization in (HOSPITAL, GROUP, COUNTY):
+        assert indicator(county, "TEST-02", organization, "2026-02")[0] == "no_feed"
