@@ -37,5 +37,5 @@ def require_agreement(lake: Lake, ledger: Ledger) -> None:
         raise SilverDisagrees(
             f"白银层与台账不符：{len(odd)} 处不同，第一处是批次 {batch_id} 的 {entity}"
             f"（台账 {booked[odd[0]]} 行，白银层 {held[odd[0]]} 行）；不发布。"
-            "请用 yigong restore 从备份恢复，或从青铜层重建"
+            "请运行 yigong rebuild --from-bronze 从青铜层重建，或用 yigong restore 从备份恢复"
         )
