@@ -66,6 +66,8 @@ def plan_build(
         node = models[name]
         state = versions.definition(name), versions.inputs(name)
         is_view = node["config"]["materialized"] in ("view", "ephemeral")
+        if is_view:  # it names the files it reads by their path: a lake that has moved has others
+            state = _digest([state[0], str(lake.home.absolute())]), state[1]
         before = known.get(node["name"], ("", ""))
         as_it_was = before[0] == state[0] if is_view else before == state
         wanted = anew or node["name"] not in there or not as_it_was
