@@ -20,9 +20,13 @@ _HISTORY_SCHEMA = {
 
 @dataclass(frozen=True)
 class LinkRun:
+    """Source persons, the persons they are and the merges that happened; `is_new`: silver has
+    changed since the last time."""
+
     source_persons: int
     persons: int
     merges: int
+    is_new: bool = True
 
 
 def update_links(lake: Lake) -> LinkRun:
@@ -36,7 +40,7 @@ def update_links(lake: Lake) -> LinkRun:
     if noted.exists():
         last = json.loads(noted.read_text("utf-8"))
         if last["silver"] == version:
-            return LinkRun(last["source_persons"], last["persons"], 0)
+            return LinkRun(last["source_persons"], last["persons"], 0, is_new=False)
     link_file = lake.identity / "person_link.parquet"
     history_file = lake.identity / "merge_history.parquet"
     known = pl.read_parquet(link_file) if link_file.exists() else pl.DataFrame(schema=LINK_SCHEMA)

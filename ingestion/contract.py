@@ -5,6 +5,7 @@ default mappings in `ingestion/formats/profiles/`. Not here: finding a site's co
 reading bytes (`formats/`) or casting (`conform.py`).
 """
 
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -91,10 +92,23 @@ class Location(_Strict):
     pattern: str
 
 
+PERIOD = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=31)}
+
+
 class Arrives(_Strict):
+    """How often a feed comes, by when, and how long after that it is late (`6h`, `2d`)."""
+
     every: Literal["day", "week", "month"]
     by: str = "06:00"
-    late_after: str = "6h"
+    late_after: str = Field(default="6h", pattern=r"^\d+[hd]$")
+
+    @property
+    def allowed(self) -> timedelta:
+        """Without a file for longer than this the feed is late: a period and its grace."""
+        number, unit = int(self.late_after[:-1]), self.late_after[-1]
+        return PERIOD[self.every] + (
+            timedelta(days=number) if unit == "d" else timedelta(hours=number)
+        )
 
 
 class Contract(_Strict):

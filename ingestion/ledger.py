@@ -320,6 +320,17 @@ class Ledger:
                 batches.setdefault(entity, []).append(batch_id)
         return {entity: f"{len(ids)} {max(ids)}" for entity, ids in batches.items()}
 
+    def rows_of_silver(self) -> dict[str, int]:
+        """Rows that live batches hold, by entity."""
+        rows = self.database.execute(
+            """select entity, sum(batch_entity.accepted)
+            from batch_entity join batch using (batch_id)
+            where superseded_by is null group by entity
+            union all
+            select 'source_person', sum(persons) from batch where superseded_by is null"""
+        )
+        return {entity: count or 0 for entity, count in rows}
+
     def feed_days(self) -> list[tuple[str, str, str, str, int]]:
         """Feed, entity, organization, day of the event and rows accepted, in this order."""
         rows = self.database.execute("select * from feed_day order by 1, 2, 3, 4")

@@ -21,6 +21,17 @@
     datediff({{ later }}, {{ earlier }})
 {%- endmacro %}
 
+{# Whole hours from one moment to another. #}
+{% macro hours_between(earlier, later) -%}
+    {{ return(adapter.dispatch('hours_between')(earlier, later)) }}
+{%- endmacro %}
+{% macro default__hours_between(earlier, later) -%}
+    date_sub('hour', {{ earlier }}, {{ later }})
+{%- endmacro %}
+{% macro spark__hours_between(earlier, later) -%}
+    timestampdiff(hour, {{ earlier }}, {{ later }})
+{%- endmacro %}
+
 {# Completed years of age on a day: a birthday on 29 February completes on 1 March. #}
 {% macro age_in_years(birth_date, day) -%}
     (

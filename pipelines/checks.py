@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable
 
 import dagster as dg
 
-from expectations.runner import CheckOutcome
 from expectations.suite import LAYERS, Layer, suites
-from ingestion.lake import Lake
 from pipelines import steps
-from pipelines.settings import home
+from pipelines.dagster_events import results
+from pipelines.resources import LakeResource
 
 
 def check_definitions(key_of: Callable[[str, str], dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
@@ -37,26 +36,11 @@ def _layer_checks(
     ]
 
     @dg.multi_asset_check(specs=specs, name=f"expectations_{layer}", can_subset=True)
-    def run_checks(context: dg.AssetCheckExecutionContext) -> Iterable[dg.AssetCheckResult]:
-        for outcome in steps.check(Lake.open(home()), layer):
-            asset = key_of(layer, outcome.suite.table)
-            key = dg.AssetCheckKey(asset, outcome.expectation.id)
-            if key in context.selected_asset_check_keys:
-                yield _result(outcome, asset)
+    def run_checks(
+        context: dg.AssetCheckExecutionContext, lake: LakeResource
+    ) -> Iterable[dg.AssetCheckResult]:
+        with lake.writing(f"check {layer}") as opened:
+            events = [steps.as_checked(outcome) for outcome in steps.check(opened, layer)]
+        yield from results(events, (), context.selected_asset_check_keys)  # type: ignore[misc]
 
     return run_checks
-
-
-def _result(outcome: CheckOutcome, key: dg.AssetKey) -> dg.AssetCheckResult:
-    critical = outcome.expectation.severity == "critical"
-    return dg.AssetCheckResult(
-        asset_key=key,
-        check_name=outcome.expectation.id,
-        passed=outcome.passed,
-        severity=dg.AssetCheckSeverity.ERROR if critical else dg.AssetCheckSeverity.WARN,
-        metadata={
-            "unexpected": outcome.unexpected_count,
-            "observed": outcome.observed,
-            "failing_keys": dg.MetadataValue.json(outcome.failing_keys[:20]),
-        },
-    )

@@ -27,6 +27,7 @@ from pipelines import (
     site_cli,
 )
 from pipelines.cli_reading import COUNT_LABELS, JsonFlag, open_county, show_feeds
+from pipelines.dagster_events import reported
 from pipelines.run_lock import writing
 from pipelines.settings import PROJECT, prepare_environment
 
@@ -74,34 +75,38 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """跑完整流程：接入 → 主索引 → 检查 → 构建 → 检查 → 发布。"""
-    from pipelines.run import run_all
+    from pipelines.run import Run, go
 
     lake = open_county()
-    with writing(lake, "yigong run"), console.progress_bars(quiet=json):
-        summary = run_all(lake, inbox=inbox)
-    left = summary.ingested.left
+    with (
+        writing(lake, "yigong run"),
+        reported(lake, "yigong run"),
+        console.progress_bars(quiet=json),
+    ):
+        done = go(Run(lake, inbox))
+    assert done.ingested
     if json:
-        warnings = sum(not o.passed for o in summary.checks)
+        warnings = sum(not o.passed for o in done.outcomes)
         console.print_json(
             {
-                "version": summary.version,
-                "is_new": summary.is_new,
-                "checks": len(summary.checks),
+                "version": done.version,
+                "is_new": done.is_new,
+                "checks": len(done.outcomes),
                 "warnings": warnings,
-                "left": [vars(one) for one in left],
-                "left_lagging": summary.left_lagging,
+                "left": [vars(one) for one in done.ingested.left],
+                "left_lagging": done.left_lagging,
             }
         )
     else:
         show_feeds()
-        _show_warnings(summary.checks)
-        for line in summary.left_lagging:
+        _show_warnings(done.outcomes)
+        for line in done.left_lagging:
             console.console.print(f"提示：{line}", markup=False, style="yellow")
-        if summary.is_new:
-            console.console.print(f"已发布 v{summary.version}")
+        if done.is_new:
+            console.console.print(f"已发布 v{done.version}")
         else:
-            console.console.print(f"没有新数据，仍为 v{summary.version}")
-    _tell_left(summary.ingested)
+            console.console.print(f"没有新数据，仍为 v{done.version}")
+    _tell_left(done.ingested)
 
 
 @app.command()
@@ -112,15 +117,20 @@ def ingest(
 ) -> None:
     """只接入：把收件目录里等待的文件收进青铜层与白银层，并记账。"""
     from pipelines import steps
-    from pipelines.run import require_balance
 
     lake = open_county()
     unknown = set(feed or ()) - set(lake.site.contracts)
     if unknown:
         raise ValueError(f"没有这些数据源的契约：{', '.join(sorted(unknown))}")
-    with writing(lake, "yigong ingest"), console.progress_bars(quiet=json):
+    with (
+        writing(lake, "yigong ingest"),
+        reported(lake, "yigong ingest"),
+        console.progress_bars(quiet=json),
+    ):
+        before = steps.silver_versions(lake)
         done = steps.ingest(lake, feeds=feed, inbox=inbox)
-        require_balance(lake)
+        steps.tell_of_silver(lake, before)
+        steps.require_balance(lake)
     rows = [
         {"feed": r.feed, "files": r.files, "records": r.records, **vars(r.count)}
         for r in done.feeds
@@ -154,33 +164,25 @@ def build(
     ] = False,
 ) -> None:
     """只构建：主索引、资源库与集市，并做全部检查；不发布。"""
-    from pipelines import steps
-    from pipelines.run import build_and_check
+    from pipelines.run import Run, go, stages
 
     lake = open_county()
-    with writing(lake, "yigong build"), console.progress_bars():
-        steps.link_persons(lake)
-        steps.refresh_reference(lake)
-        outcomes = steps.check(lake, "silver")
-        steps.stop_on_critical(outcomes)
-        outcomes += build_and_check(lake, anew=anew)
-    _show_warnings(outcomes)
-    console.console.print(f"构建完成：{len(outcomes)} 项检查")
+    with writing(lake, "yigong build"), reported(lake, "yigong build"), console.progress_bars():
+        done = go(Run(lake, anew=anew), stages("check_silver", "check_marts"))
+    _show_warnings(done.outcomes)
+    console.console.print(f"构建完成：{len(done.outcomes)} 项检查")
 
 
 @app.command()
 def publish() -> None:
     """检查已构建的库与集市，通过后发布为新版本。"""
-    from pipelines import steps
-    from pipelines.run import publish_checked
+    from pipelines.run import Run, go, stages
 
     lake = open_county()
-    with writing(lake, "yigong publish"), console.progress_bars():
-        outcomes = [*steps.check(lake, "libraries"), *steps.check(lake, "marts")]
-        steps.stop_on_critical(outcomes)
-        version = publish_checked(lake, outcomes)
-    _show_warnings(outcomes)
-    console.console.print(f"已发布 v{version}")
+    with writing(lake, "yigong publish"), reported(lake, "yigong publish"), console.progress_bars():
+        done = go(Run(lake), (*stages("check_silver", "check_silver"), *stages("check_libraries")))
+    _show_warnings(done.outcomes)
+    console.console.print(f"已发布 v{done.version}" if done.is_new else f"仍为 v{done.version}")
 
 
 def _show_warnings(outcomes: "Sequence[CheckOutcome]") -> None:

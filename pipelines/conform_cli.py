@@ -10,6 +10,7 @@ import typer
 
 from pipelines import console
 from pipelines.cli_reading import COUNT_LABELS, JsonFlag, open_lake
+from pipelines.dagster_events import reported
 from pipelines.run_lock import writing
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ def conform(
     原先被拒而现在通过的、原先通过而现在被拒的、新映射的代码。之后运行 yigong run 发布。
     """
     from pipelines import steps
-    from pipelines.run import require_balance
 
     lake = open_lake()
     chosen = _chosen(lake, name, since=since, everything=everything)
@@ -57,9 +57,15 @@ def conform(
         return
     if not again:
         raise ValueError("请写 --again 确认重新整理，或用 --dry-run 先看有哪些落后")
-    with writing(lake, "yigong conform"), console.progress_bars(quiet=json):
+    with (
+        writing(lake, "yigong conform"),
+        reported(lake, "yigong conform"),
+        console.progress_bars(quiet=json),
+    ):
+        before = steps.silver_versions(lake)
         done, failed = steps.conform_lagging(lake, chosen)
-        require_balance(lake)
+        steps.tell_of_silver(lake, before)
+        steps.require_balance(lake)
     for line in failed:
         console.errors.print(f"未能重新整理：{line}", markup=False, style="red")
     if json:
@@ -170,21 +176,24 @@ def rebuild(
     from ingestion.rebuild import rebuild as rebuild_lake
     from pipelines import steps
     from pipelines.progress import Step, report
-    from pipelines.run import build_and_check, require_balance
+    from pipelines.run import Run, go, stages
 
     if not from_bronze:
         raise ValueError("请写 --from-bronze 确认重建")
     lake = open_lake()
-    with writing(lake, "yigong rebuild"), console.progress_bars(quiet=json):
+    with (
+        writing(lake, "yigong rebuild"),
+        reported(lake, "yigong rebuild"),
+        console.progress_bars(quiet=json),
+    ):
         done = rebuild_lake(
             lake,
             lake.site.contracts,
             progress=lambda feed, number, total: report(Step("rebuild", feed, number, total)),
         )
-        require_balance(lake)
-        steps.link_persons(lake)
-        steps.refresh_reference(lake)
-        build_and_check(lake, anew=True)
+        steps.tell_of_silver(lake, {})
+        steps.require_balance(lake)
+        go(Run(lake, anew=True), stages("check_silver", "check_marts"))
     row = {"feeds": done.feeds, "batches": done.batches, **vars(done.count)}
     if json:
         console.print_json({**row, "without_contract": done.without_contract})

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from ingestion.lake import Lake
 from pipelines.build_plan import forget, plan_build, remember
+from pipelines.events import Checked, Made, tell
 from pipelines.progress import Step, report
 from pipelines.settings import PROJECT
 
@@ -74,6 +77,7 @@ def build(select: Sequence[str] = (), *, anew: bool = False) -> list[Any]:
         ["build", "--select", *names, "--indirect-selection", "empty"], callbacks=[hear]
     )
     results = list(outcome.result or [])
+    _tell(lake, results)
     failed = [r for r in results if str(r.status) in ("error", "fail", "runtime error")]
     doubtful = {name for r in failed for name in (r.node.name, *_tested(r.node))}
     done_well = {r.node.name for r in results if str(r.status) == "success"} - doubtful
@@ -84,9 +88,56 @@ def build(select: Sequence[str] = (), *, anew: bool = False) -> list[Any]:
     return results
 
 
+def asset_path(layer: str, table: str) -> tuple[str, str]:
+    """The asset of a table: its layer for silver, its model's folder otherwise."""
+    if layer == "silver":
+        return layer, table
+    node = manifest()["nodes"][f"model.yigong.{table}"]
+    return Path(node["original_file_path"]).parts[1], table
+
+
+def _tell(lake: Lake, results: Sequence[Any]) -> None:
+    """Tell what dbt has built and tested; nothing of a node that was skipped or broke."""
+    rows = _row_counts(lake.warehouse)
+    for result in results:
+        name, status = result.node.name, str(result.status)
+        seconds = round(result.execution_time, 2)
+        if result.node.resource_type.value == "model":
+            if status == "success":
+                count = {"dagster/row_count": rows[name]} if name in rows else {}  # a view has none
+                tell(Made(asset_path("", name), {"seconds": seconds, **count}))
+        elif status in ("pass", "warn", "fail") and (about := _about(result.node)):
+            tell(
+                Checked(
+                    asset_path("", about), name, status == "pass", status == "fail",
+                    {"unexpected": int(result.failures or 0), "seconds": seconds},
+                )
+            )  # fmt: skip
+
+
+def _about(node: Any) -> str | None:
+    """The model that a test belongs to."""
+    named = getattr(node, "attached_node", None) or next(iter(_models_of(node)), None)
+    return named.split(".")[-1] if named else None
+
+
+def _row_counts(warehouse: Path) -> dict[str, int]:
+    """Rows of every table of the warehouse."""
+    if not warehouse.exists():
+        return {}
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        tables = connection.execute("select table_name from duckdb_tables()").fetchall()
+        parts = [f"select '{name}', count(*) from \"{name}\"" for (name,) in tables]
+        return dict(connection.execute(" union all ".join(parts)).fetchall()) if parts else {}
+
+
 def _tested(node: Any) -> list[str]:
-    """The models that a test is about."""
-    return [name.split(".")[-1] for name in node.depends_on.nodes if name.startswith("model.")]
+    """The models that a test compares."""
+    return [name.split(".")[-1] for name in _models_of(node)]
+
+
+def _models_of(node: Any) -> list[str]:
+    return [name for name in node.depends_on.nodes if name.startswith("model.")]
 
 
 def invoke(arguments: list[str], callbacks: list[Any] | None = None) -> Any:

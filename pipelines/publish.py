@@ -22,6 +22,7 @@ from ingestion.clock import now
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from pipelines.build_plan import table_versions
+from pipelines.events import Made, tell
 from pipelines.progress import Step, report
 from pipelines.settings import PROJECT
 
@@ -93,6 +94,9 @@ def publish(
     _swap(lake.published, f"v{version}")
     _prune(lake, keep)
     _tell_cockpit(lake)
+    checks = {f"checks_{outcome}": count for outcome, count in quality.items()}
+    facts = {"dagster/row_count": sum(counts.values()), "version": version, "tables": len(counts)}
+    tell(Made(("published", "current"), {**facts, **checks}))
     report(Step("publish", f"v{version}", 1, 1, f"{len(counts)} 张表"))
     return version
 

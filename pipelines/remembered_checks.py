@@ -23,8 +23,8 @@ def check_suites(
     versions: Mapping[str, str],
     *,
     progress: Callable[[str], None] | None = None,
-) -> list[CheckOutcome]:
-    """Outcomes of all suites, in their order.
+) -> tuple[list[CheckOutcome], list[CheckOutcome]]:
+    """Outcomes of all suites, in their order, and those of them that are new.
 
     Args:
         versions: What tells two contents of a table apart, by table; one without is checked anew.
@@ -52,11 +52,12 @@ def check_suites(
             kept[name] = {"stamp": stamps[name], "outcomes": found}
     if changed:
         _write(path, kept)
-    return [
+    outcomes = [
         outcome
         for suite in suites
         for outcome in fresh.get(_name(suite)) or _recalled(suite, kept[_name(suite)]["outcomes"])
     ]
+    return outcomes, [outcome for found in fresh.values() for outcome in found]
 
 
 def _recalled(suite: Suite, outcomes: Sequence[Sequence[Any]]) -> list[CheckOutcome]:

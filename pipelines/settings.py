@@ -20,6 +20,7 @@ _QUIET = {
 _DAGSTER = """\
 telemetry: {enabled: false}
 nux: {enabled: false}
+freshness: {enabled: true}
 concurrency:
   runs: {max_concurrent_runs: 1}  # one DuckDB file has one writer
 """

@@ -21,6 +21,7 @@ from ingestion.again import (
     lag,
     unreadable_silver,
 )
+from ingestion.agreement import require_agreement
 from ingestion.booking import Count, UnbalancedLedger
 from ingestion.entity import ZONE, entities
 from ingestion.ingest import FeedRun, ingest_feed
@@ -29,12 +30,18 @@ from ingestion.landing import ReaderFailed
 from ingestion.ledger import Ledger
 from ingestion.transports import HARMLESS, Left, Transport, open_transport
 from ingestion.vault import Vault
+from pipelines import dbt_build
 from pipelines.build_plan import table_versions
+from pipelines.events import Checked, Made, tell
 from pipelines.progress import Step, report
 from pipelines.reading import LEFT_FILE
 from pipelines.remembered_checks import check_suites
 from pipelines.site import indicator_systems
 from standards.export import SCHEMAS, export_reference, write_changed
+
+
+class LedgerOutOfBalance(RuntimeError):
+    """received = accepted + quarantined + duplicate does not hold; nothing is published."""
 
 
 class CriticalFailure(RuntimeError):
@@ -101,6 +108,7 @@ def ingest(
                 failed = Left(contract.feed, "", "feed_failed", type(error).__name__)
                 run = FeedRun(contract.feed, 0, 0, Count(), [failed])
             runs.append(run)
+            _tell_of_feed(run)
             report(Step("ingest", contract.feed, number + 1, len(chosen), f"{run.files} 个文件"))
     left = [one for run in runs for one in run.left]
     if not feeds:
@@ -110,6 +118,21 @@ def ingest(
     if unbalanced:
         raise unbalanced
     return Ingested(runs, left)
+
+
+def _tell_of_feed(run: FeedRun) -> None:
+    key = ("bronze", run.feed)
+    if run.files:
+        counts = {name: getattr(run.count, name) for name in _COUNTS}
+        tell(Made(key, {"dagster/row_count": run.count.accepted, "files": run.files, **counts}))
+    missing = [one for one in run.left if one.why not in HARMLESS]
+    if run.files or missing:
+        said = {"left": [str(one) for one in missing[:20]]} if missing else {}
+        tell(Checked(key, TAKEN, not missing, metadata=said))
+
+
+TAKEN = "taken_whole"
+"""The check of every feed: nothing that was agreed has been left lying."""
 
 
 def remember_left(lake: Lake, left: Sequence[Left]) -> None:
@@ -161,6 +184,26 @@ def conform_lagging(
     return done, refused
 
 
+def silver_versions(lake: Lake) -> dict[str, str]:
+    """What tells two contents of each entity's silver apart."""
+    with Ledger(lake.home) as ledger:
+        return ledger.silver_versions()
+
+
+def silver_rows(lake: Lake) -> dict[str, int]:
+    """Rows of silver by entity, as booked."""
+    with Ledger(lake.home) as ledger:
+        return ledger.rows_of_silver()
+
+
+def tell_of_silver(lake: Lake, before: Mapping[str, str]) -> None:
+    """Tell which entities of silver have changed since."""
+    after, rows = silver_versions(lake), silver_rows(lake)
+    for entity in sorted(after):
+        if entity in entities() and after[entity] != before.get(entity):
+            tell(Made(("silver", entity), {"dagster/row_count": rows.get(entity, 0)}))
+
+
 def heal(lake: Lake) -> list[str]:
     """Conform what lags again while that is little and takes nothing away; says what is left.
 
@@ -191,9 +234,25 @@ class OtherTypes(RuntimeError):
     """Silver holds a column in another type than its entity says now; nothing is built on it."""
 
 
+def require_balance(lake: Lake) -> None:
+    """The books must add up, and silver must hold what they say.
+
+    Raises:
+        LedgerOutOfBalance: they do not add up.
+        SilverDisagrees: silver holds other rows than were booked.
+    """
+    with Ledger(lake.home) as ledger:
+        if not ledger.balanced():
+            raise LedgerOutOfBalance("台账不平：received ≠ accepted + quarantined + duplicate")
+        require_agreement(lake, ledger)
+
+
 def link_persons(lake: Lake) -> LinkRun:
     report(Step("link", "person_link", 0, 1))
     run = update_links(lake)
+    if run.is_new:
+        counts = {"dagster/row_count": run.source_persons, "persons": run.persons}
+        tell(Made(("identity", "person_link"), {**counts, "merges": run.merges}))
     report(Step("link", "person_link", 1, 1, f"{run.persons} 人"))
     return run
 
@@ -228,7 +287,9 @@ def refresh_reference(lake: Lake) -> None:
     silver_batch = pl.DataFrame(
         list(_silver_batches(lake, batches)), schema=SCHEMAS["silver_batch"], orient="row"
     )
-    write_changed(silver_batch, lake.reference / "silver_batch.parquet")
+    if write_changed(silver_batch, lake.reference / "silver_batch.parquet"):
+        sums = {name: sum(row[name] for row in totals.values()) for name in _COUNTS}
+        tell(Made(("reference", "ledger"), {"dagster/row_count": len(totals), **sums}))
 
 
 def _silver_batches(
@@ -262,15 +323,28 @@ def check(lake: Lake, layer: Layer) -> list[CheckOutcome]:
         report(Step("check", name, done, len(chosen)))
         done += 1
 
-    if layer == "silver":
-        with Ledger(lake.home) as ledger:
-            versions = ledger.silver_versions()
-    else:
-        versions = table_versions(lake)
-    outcomes = check_suites(lake, chosen, versions, progress=advance)
+    versions = silver_versions(lake) if layer == "silver" else table_versions(lake)
+    outcomes, fresh = check_suites(lake, chosen, versions, progress=advance)
+    for outcome in fresh:
+        tell(as_checked(outcome))
     failed = sum(not o.passed for o in outcomes)
     report(Step("check", layer, len(chosen), len(chosen), f"{len(outcomes)} 项，{failed} 项未通过"))
     return outcomes
+
+
+def as_checked(outcome: CheckOutcome) -> Checked:
+    """An outcome as the event that tells it."""
+    return Checked(
+        dbt_build.asset_path(outcome.suite.layer, outcome.suite.table),
+        outcome.expectation.id,
+        outcome.passed,
+        outcome.expectation.severity == "critical",
+        {
+            "unexpected": outcome.unexpected_count,
+            "observed": outcome.observed,
+            "failing_keys": outcome.failing_keys[:20],
+        },
+    )
 
 
 def stop_on_critical(outcomes: Sequence[CheckOutcome]) -> None:
@@ -282,13 +356,3 @@ def stop_on_critical(outcomes: Sequence[CheckOutcome]) -> None:
     critical = [o for o in outcomes if o.stops]
     if critical:
         raise CriticalFailure(critical)
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    ingested: Ingested
-    links: LinkRun
-    checks: list[CheckOutcome]
-    version: int
-    is_new: bool
-    left_lagging: list[str]

@@ -5,6 +5,7 @@ pipeline writes beside them, and any rule about the facts (`catalogue.py`).
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     "indicator_requirement": dict.fromkeys(("indicator_id", "entity"), TEXT)
     | {"definition_version": WHOLE},
     "indicator_state": dict.fromkeys(("state", "state_name"), TEXT),
-    "feed": dict.fromkeys(("feed", "label_zh", "member_id", "format", "every", "owner"), TEXT),
+    "feed": dict.fromkeys(("feed", "label_zh", "member_id", "format", "every", "owner"), TEXT)
+    | {"allowed_hours": WHOLE},
     "feed_entity": dict.fromkeys(("feed", "entity"), TEXT),
     "entity": dict.fromkeys(("entity", "label_zh", "event_time"), TEXT)
     | {"is_register": pl.Boolean()},
@@ -105,10 +107,12 @@ def export_reference(
         write_changed(frame, folder / f"{table}.parquet")
 
 
-def write_changed(frame: pl.DataFrame, path: Path) -> None:
-    """Write a reference table unless the file holds it already."""
-    if not path.exists() or not pl.read_parquet(path).equals(frame):
-        write_parquet(frame, path)
+def write_changed(frame: pl.DataFrame, path: Path) -> bool:
+    """Write a reference table unless the file holds it already; tells whether it was written."""
+    if path.exists() and pl.read_parquet(path).equals(frame):
+        return False
+    write_parquet(frame, path)
+    return True
 
 
 def reference_rows(
@@ -154,6 +158,7 @@ def reference_rows(
                 "format": contract.format,
                 "every": contract.arrives.every,
                 "owner": contract.owner,
+                "allowed_hours": contract.arrives.allowed // timedelta(hours=1),
             }
         )
         rows["feed_entity"] += [

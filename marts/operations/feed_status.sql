@@ -1,5 +1,5 @@
--- Grain: one feed. Late: longer without a file than its rhythm allows, at the time of this run, with
--- one day of grace; no_feed: nothing ever came.
+-- Grain: one feed. Late: longer without a file than its contract allows (a period and late_after),
+-- at the time of this run; no_feed: nothing ever came.
 with
 
 feed as (
@@ -30,7 +30,8 @@ counted as (
             0,
             {{ days_between(day_of('ledger.last_received_at'), day_of(run_moment())) }}
         ) as freshness_days,
-        case feed.every when 'day' then 2 when 'week' then 8 else 32 end as allowed_days
+        {{ hours_between('ledger.last_received_at', run_moment()) }} as hours_without,
+        feed.allowed_hours
     from feed
     left join ledger on feed.feed = ledger.feed
     left join organization on feed.member_id = organization.organization_id
@@ -41,7 +42,7 @@ with_state as (
         *,
         case
             when received = 0 then 'no_feed'
-            when freshness_days > allowed_days then 'late'
+            when hours_without > allowed_hours then 'late'
             else 'ok'
         end as state
     from counted

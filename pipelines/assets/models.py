@@ -13,10 +13,10 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from ingestion.entity import entities
-from ingestion.lake import Lake
 from pipelines import dbt_build
-from pipelines.run_lock import writing
-from pipelines.settings import home
+from pipelines.dagster_events import results
+from pipelines.events import Made, recording
+from pipelines.resources import LakeResource
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 
@@ -66,52 +66,22 @@ def model_assets() -> dg.AssetsDefinition:
         dagster_dbt_translator=TRANSLATOR,
         name="libraries_and_marts",
     )
-    def libraries_and_marts(context: dg.AssetExecutionContext) -> Iterator[Event]:
-        lake = Lake.open(home())
-        tested = {key.name: key.asset_key for key in context.selected_asset_check_keys}
-        built = {key.path[-1]: key for key in context.selected_asset_keys}
+    def libraries_and_marts(
+        context: dg.AssetExecutionContext, lake: LakeResource
+    ) -> Iterator[Event]:
+        assets, checks = context.selected_asset_keys, context.selected_asset_check_keys
+        chosen = [key.path[-1] for key in assets] + [key.name for key in checks]
         failure = None
-        try:
-            with writing(lake, "Dagster"):
-                results = dbt_build.build([*built, *tested] if context.is_subset else ())
-        except dbt_build.BuildFailed as failed:  # still tell what was built and which test failed
-            failure, results = failed, list(failed.results)
-        rows = _row_counts(lake.warehouse)
-        for result in results:
-            if event := _event(result, {**built, **tested}, rows):
-                yield event
+        with lake.writing("build"), recording() as events:
+            try:
+                dbt_build.build(chosen if context.is_subset else ())
+            except dbt_build.BuildFailed as failed:  # what was built and what failed is told still
+                failure = failed
+        yield from results(events, assets, checks)
         if failure:
             raise failure
+        made = {dg.AssetKey(event.key) for event in events if isinstance(event, Made)}
+        for key in sorted(assets - made):
+            yield dg.MaterializeResult(asset_key=key, metadata={"seconds": 0.0, "unchanged": True})
 
     return libraries_and_marts
-
-
-def _event(result: Any, keys: Mapping[str, dg.AssetKey], rows: Mapping[str, int]) -> Event | None:
-    """What Dagster records of one dbt result; nothing of a node that was skipped or broke."""
-    name, status = result.node.name, str(result.status)
-    seconds = round(result.execution_time, 2)
-    if result.node.resource_type.value == "model":
-        if status != "success":
-            return None
-        count = {"dagster/row_count": rows[name]} if name in rows else {}  # a view has none
-        return dg.MaterializeResult(asset_key=keys[name], metadata={"seconds": seconds, **count})
-    if status not in ("pass", "warn", "fail"):
-        return None
-    return dg.AssetCheckResult(
-        asset_key=keys[name],
-        check_name=name,
-        passed=status == "pass",
-        severity=dg.AssetCheckSeverity.WARN if status == "warn" else dg.AssetCheckSeverity.ERROR,
-        metadata={"unexpected": int(result.failures or 0), "seconds": seconds},
-    )
-
-
-def _row_counts(warehouse: Path) -> dict[str, int]:
-    import duckdb
-
-    if not warehouse.exists():
-        return {}
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        tables = connection.execute("select table_name from duckdb_tables()").fetchall()
-        parts = [f"select '{name}', count(*) from \"{name}\"" for (name,) in tables]
-        return dict(connection.execute(" union all ".join(parts)).fetchall()) if parts else {}

@@ -122,7 +122,68 @@ def waits_for(location: ModuleType, step: str) -> set[str]:
 def test_models_wait_for_silver_checks_the_ledger_and_the_links(location: ModuleType) -> None:
     before = waits_for(location, "libraries_and_marts")
     assert {"expectations_silver", "reference__ledger", "identity__person_link"} <= before
-    assert "bronze__county_hospital__his__adt" in before
+    assert "ingest" in before
+
+
+def test_the_page_goes_by_the_order_of_the_command_line(location: ModuleType) -> None:
+    from pipelines.run import STAGES
+
+    steps = {
+        "ingest": "ingest", "check_silver": "expectations_silver",
+        "link": "identity__person_link", "reference": "reference__ledger",
+        "build": "libraries_and_marts", "check_libraries": "expectations_libraries",
+        "check_marts": "expectations_marts", "publish": "published__current",
+    }  # fmt: skip
+    assert list(steps) == [stage.name for stage in STAGES]
+    plan = create_execution_plan(location.defs.resolve_job_def("daily_run"))
+    assert {step.key for step in plan.steps} == set(steps.values())
+    for number, stage in enumerate(STAGES):
+        later = {steps[other.name] for other in STAGES[number + 1 :]}
+        assert not waits_for(location, steps[stage.name]) & later, stage.name
+
+
+def test_a_feed_is_missed_after_what_its_contract_allows(location: ModuleType) -> None:
+    by_feed = {
+        spec.key.path[1]: spec
+        for spec in location.defs.resolve_all_asset_specs()
+        if spec.key.path[0] == "bronze"
+    }
+    assert set(by_feed) == set(DEMO.contracts)
+    for feed, contract in DEMO.contracts.items():
+        policy = by_feed[feed].freshness_policy
+        assert policy.fail_window.to_timedelta() == contract.arrives.allowed, feed
+    assert len({c.arrives.allowed for c in DEMO.contracts.values()}) > 1
+
+
+def test_conforming_again_has_a_partition_a_feed(location: ModuleType) -> None:
+    job = location.defs.resolve_job_def("conform_again")
+    assert job.partitions_def.get_partition_keys() == sorted(DEMO.contracts)
+
+
+def test_what_a_command_told_comes_onto_the_page_once(location: ModuleType, home: Path) -> None:
+    from ingestion.lake import Lake
+    from pipelines.dagster_events import reported
+    from pipelines.events import Checked, Made, tell
+
+    key = dg.AssetKey(["emr", "encounter"])
+    with reported(Lake(home), "yigong run"):
+        tell(Made(("emr", "encounter"), {"dagster/row_count": 7}))
+        tell(Checked(("emr", "encounter"), "has_rows", True, metadata={"failing_keys": [{"a": 1}]}))
+    with dg.DagsterInstance.ephemeral() as instance:
+        sensor = location.defs.resolve_sensor_def("command_line")
+        with dg.build_sensor_context(instance=instance) as context:
+            told = sensor(context)
+        assert [type(e).__name__ for e in told.asset_events] == [
+            "AssetMaterialization", "AssetCheckEvaluation",
+        ]  # fmt: skip
+        for event in told.asset_events:
+            instance.report_runless_asset_event(event)
+        made = instance.get_latest_materialization_event(key).asset_materialization
+        assert made.metadata["dagster/row_count"].value == 7
+        assert made.metadata["command"].value == "yigong run"
+        with dg.build_sensor_context(instance=instance, cursor=told.cursor) as context:
+            assert isinstance(sensor(context), dg.SkipReason)
+    assert list((home / "dagster" / "untold").iterdir()) == []
 
 
 def test_publishing_waits_for_everything(location: ModuleType) -> None:
@@ -158,7 +219,7 @@ def test_the_schedule_runs_the_whole_job_at_two_in_the_county(location: ModuleTy
 def ask(location: ModuleType, instance: dg.DagsterInstance) -> list[str]:
     """Run keys that the sensor asks for."""
     with dg.build_sensor_context(instance=instance) as context:
-        told = location.inbox_sensor(context)
+        told = location.defs.resolve_sensor_def("inbox_sensor")(context)
     if isinstance(told, dg.SkipReason):
         assert CHINESE.search(told.skip_message or "")
         return []
@@ -188,35 +249,6 @@ def test_the_sensor_is_quiet_while_a_run_takes_the_files(location: ModuleType, i
         assert ask(location, instance) == []
         instance.report_run_failed(run)
         assert len(ask(location, instance)) == 1
-
-
-def test_a_version_is_not_published_over_checks_that_failed_or_never_ran(
-    location: ModuleType,
-) -> None:
-    from pipelines.assets.published import count_checks
-
-    asset = dg.AssetKey(["resource", "bed"])
-    keys = [dg.AssetCheckKey(asset, name) for name in ("passes", "warns", "fails")]
-    outcomes = {"passes": (True, "ERROR"), "warns": (False, "WARN"), "fails": (False, "ERROR")}
-
-    @dg.multi_asset_check(specs=[dg.AssetCheckSpec(key.name, asset=asset) for key in keys])
-    def outcomes_of_checks() -> Iterator[dg.AssetCheckResult]:
-        for name, (passed, severity) in outcomes.items():
-            yield dg.AssetCheckResult(
-                check_name=name, passed=passed, severity=dg.AssetCheckSeverity(severity)
-            )
-
-    with dg.DagsterInstance.ephemeral() as instance:
-        with pytest.raises(dg.Failure, match="resource/bed passes"):
-            count_checks(instance, keys)
-        job = dg.Definitions(
-            asset_checks=[outcomes_of_checks],
-            jobs=[dg.define_asset_job("checks", dg.AssetSelection.all_asset_checks())],
-        ).resolve_job_def("checks")
-        job.execute_in_process(instance=instance)
-        assert count_checks(instance, keys[:2]) == {"passed": 1, "warning": 1}
-        with pytest.raises(dg.Failure, match="resource/bed fails"):
-            count_checks(instance, keys)
 
 
 def test_no_tool_phones_home(location: ModuleType, home: Path) -> None:
