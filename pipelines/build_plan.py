@@ -55,9 +55,7 @@ def plan_build(
         chosen: Build exactly these models, stale or not; all stale ones when left out.
         anew: Take everything as stale and build facts from all of silver.
     """
-    models = {
-        name: node for name, node in manifest["nodes"].items() if node["resource_type"] == "model"
-    }
+    models = _models(manifest)
     there, known, taken = _warehouse(lake)
     versions = _Versions(lake, manifest, known)
     stale: dict[str, tuple[str, str]] = {}
@@ -225,6 +223,16 @@ def _warehouse(lake: Lake) -> tuple[set[str], dict[str, tuple[str, str]], dict[s
             ).fetchall():
                 taken.setdefault(model, set()).add(batch)
     return there, known, taken
+
+
+def models_in_order(manifest: dict[str, Any]) -> list[str]:
+    """Names of all models, each after those it reads."""
+    return [manifest["nodes"][name]["name"] for name in _in_order(_models(manifest))]
+
+
+def _models(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    nodes = manifest["nodes"].items()
+    return {name: node for name, node in nodes if node["resource_type"] == "model"}
 
 
 def _in_order(models: Mapping[str, dict[str, Any]]) -> list[str]:

@@ -14,6 +14,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 
 from ingestion.entity import entities
 from pipelines import dbt_build
+from pipelines.build_plan import models_in_order
 from pipelines.dagster_events import results
 from pipelines.events import Made, recording
 from pipelines.resources import LakeResource
@@ -77,11 +78,14 @@ def model_assets() -> dg.AssetsDefinition:
                 dbt_build.build(chosen if context.is_subset else ())
             except dbt_build.BuildFailed as failed:  # what was built and what failed is told still
                 failure = failed
-        yield from results(events, assets, checks)
+        told = {event.key: event for event in events if isinstance(event, Made)}
+        for name in models_in_order(dbt_build.manifest()):
+            path = dbt_build.asset_path("", name)
+            unchanged = None if failure else Made(path, {"seconds": 0.0, "unchanged": True})
+            if event := told.get(path, unchanged):
+                yield from results([event], assets)
+        yield from results(events, (), checks)
         if failure:
             raise failure
-        made = {dg.AssetKey(event.key) for event in events if isinstance(event, Made)}
-        for key in sorted(assets - made):
-            yield dg.MaterializeResult(asset_key=key, metadata={"seconds": 0.0, "unchanged": True})
 
     return libraries_and_marts
