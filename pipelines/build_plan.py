@@ -113,6 +113,15 @@ def forget(lake: Lake, models: Collection[str]) -> None:
             warehouse.execute("delete from model_state where model = ?", [model])
 
 
+def drop_retired(lake: Lake) -> None:
+    """Remove rows of superseded batches that no fact has taken, or that all have let go of."""
+    _, _, taken = _warehouse(lake)
+    wanted = {batch for batches in taken.values() for batch in batches}
+    for path in lake.home.glob("retired/*/*.parquet"):
+        if path.stem.split("--")[1] not in wanted:
+            path.unlink()
+
+
 def table_versions(lake: Lake) -> dict[str, str]:
     """What tells two contents of each table of the warehouse apart."""
     _, known, _ = _warehouse(lake)

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from ingestion.lake import Lake
-from pipelines.build_plan import forget, plan_build, remember
+from pipelines.build_plan import drop_retired, forget, plan_build, remember
 from pipelines.events import Checked, Made, tell
 from pipelines.progress import Step, report
 from pipelines.settings import PROJECT
@@ -61,6 +61,7 @@ def build(select: Sequence[str] = (), *, anew: bool = False) -> list[Any]:
     plan = plan_build(lake, manifest(), chosen=select, anew=anew)
     names = list(select) or [*plan.models, *plan.tests]
     if not names:
+        drop_retired(lake)
         return []
     done = 0
 
@@ -85,6 +86,8 @@ def build(select: Sequence[str] = (), *, anew: bool = False) -> list[Any]:
     if failed or not outcome.success:
         messages = "; ".join(f"{r.node.name}: {str(r.message)[:300]}" for r in failed)
         raise BuildFailed(messages or str(outcome.exception), results)
+    if not select:
+        drop_retired(lake)
     return results
 
 

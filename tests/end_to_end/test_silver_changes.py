@@ -105,6 +105,7 @@ def test_a_mended_crosswalk_heals_by_itself_and_facts_follow(product: Product) -
     by_key = facts(product.home)
     product("build", "--anew")
     assert facts(product.home) == by_key
+    assert not list(product.home.glob("retired/*/*.parquet")), "every fact has let go of them"
     product.edit(
         "sites/demo/crosswalks/township_b_visit_class.csv", "\n".join([header, *lines[1:]]),
         "\n".join([header, *lines]),
