@@ -15,6 +15,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ def _package() -> Path:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write beside and rename: package files may be hard links into an installer's cache."""
-    temporary = path.with_name(path.name + ".new")
+    """Write beside and rename: package files may be hard links into an installer's cache, and two
+    cockpits of one installation may be prepared at once."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     temporary.write_bytes(content)
     temporary.replace(path)
 
