@@ -112,6 +112,7 @@ LINEAGE: dict[str, pl.DataType] = {
     "member_id": pl.String(),
     "batch_id": pl.String(),
     "file_digest": pl.String(),
+    "file_number": pl.Int64(),  # of the batch's files, which are taken in the order of their names
     "record_number": pl.Int64(),
     "item_number": pl.Int64(),
     "received_at": pl.Datetime("us", ZONE),

@@ -207,6 +207,7 @@ class Landing:
             feed=pl.lit(self.contract.feed),
             member_id=pl.lit(self.contract.member),
             file_digest=pl.lit(digests).gather(pl.col(FILE)),
+            file_number=pl.col(FILE).cast(pl.Int64),
             record_number=pl.col(RECORD),
             item_number=pl.col(ITEM),
             received_at=pl.lit(self.moment).dt.convert_time_zone(ZONE).dt.cast_time_unit("us"),

@@ -75,13 +75,13 @@
 {%- endmacro %}
 
 {#
-    The order of versions by arrival, last first; the place in the batch settles equal times, so the
-    choice is the same on every run.
+    The order of versions by arrival, last first. Within a batch the files come in the order of their
+    names, and rows in their order in the file.
 #}
 {% macro latest_arrival_first() -%}
     received_at desc nulls last,
             batch_id desc nulls last,
-            file_digest desc nulls last,
+            file_number desc nulls last,
             record_number desc nulls last,
             item_number desc nulls last
 {%- endmacro %}

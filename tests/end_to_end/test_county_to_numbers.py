@@ -60,10 +60,6 @@ def test_every_value_of_silver_is_true(checked: CountyCheck) -> None:
     assert checked.library_rows > 1_000
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="of versions in one batch without a time of their own the digest of a file decides",
-)
 def test_every_current_row_of_the_libraries_is_true(checked: CountyCheck) -> None:
     assert [line for line in checked.differences if line.startswith("library")] == []
 

@@ -1,5 +1,6 @@
 """Booking: the ledger balances, repeats are dropped once, names never reach silver."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +17,7 @@ from ingestion.landing import Landing, Outcome
 from ingestion.ledger import Ledger
 from ingestion.vault import Vault
 from tests.unit.ingestion.builders import contract, table, visit
+from tests.unit.ingestion.one_feed import feed, site_at
 
 
 @pytest.fixture
@@ -111,3 +113,14 @@ def test_tampering_with_the_ledger_shows(lake: Lake) -> None:
         assert ledger.balanced()
         ledger.database.execute("update batch set received = 3, accepted = 3")
         assert not ledger.balanced()
+
+
+def test_rows_know_which_file_of_the_batch_they_are_of(lake: Lake) -> None:
+    with contextmanager(site_at)(lake.home) as site:
+        site.put("b.csv", visit(1, 收缩压="150"))
+        site.put("a.csv", visit(1))
+        site.ingest(feed())
+    (path,) = lake.silver("hypertension_visit").glob("*/*--*.parquet")
+    rows = pl.read_parquet(path, hive_partitioning=False).sort("file_number")
+    assert rows["file_number"].to_list() == [0, 1]
+    assert rows["systolic_mmhg"].to_list()[1] == 150, "b.csv comes after a.csv"

@@ -56,6 +56,7 @@ def write_lake(
             | {
                 "batch_id": "b1",
                 "file_digest": "f1",
+                "file_number": 0,
                 "record_number": number,
                 "item_number": 0,
                 "received_at": RECEIVED_AT,
