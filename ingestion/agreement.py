@@ -13,10 +13,14 @@ class SilverDisagrees(RuntimeError):
     """Rows of silver are missing, or there are more of them than booked; nothing is published."""
 
 
-def require_agreement(lake: Lake, ledger: Ledger) -> None:
-    """Compare the rows of every live batch with what is booked as accepted, by entity.
+def require_agreement(lake: Lake, ledger: Ledger, *, every_row: bool = False) -> None:
+    """Compare what silver holds of every live batch with what is booked as accepted, by entity.
 
-    Row counts are read from the files' footers.
+    Every file must be there. Rows are counted, from the files' footers, where a file is younger
+    than the last agreement, for silver is never written in place.
+
+    Args:
+        every_row: Count the rows of all files.
 
     Raises:
         SilverDisagrees: names how many batches differ and the first of them.
@@ -26,16 +30,28 @@ def require_agreement(lake: Lake, ledger: Ledger) -> None:
         for row in ledger.accepted()
         if row["entity"] not in (UNREADABLE, EMPTY) and row["accepted"]
     })  # fmt: skip
+    mark = lake.home / "locks" / "agreed"
+    agreed = int(mark.read_text("ascii")) if mark.exists() and not every_row else 0
     held: Counter[tuple[str, str]] = Counter()
-    for path in lake.home.glob("silver/*/*/*--*.parquet"):
-        entity = path.parent.parent.name
-        if entity != "source_person":
-            held[path.stem.split("--")[1], entity] += pq.read_metadata(path).num_rows
+    youngest = agreed
+    for entity in lake.home.glob("silver/*"):
+        if entity.name == "source_person":
+            continue
+        for path in entity.glob("*/*--*.parquet"):
+            key = path.stem.split("--")[1], entity.name
+            written = path.stat().st_mtime_ns
+            if written > agreed or key not in booked:
+                held[key] += pq.read_metadata(path).num_rows
+                youngest = max(youngest, written)
+            else:
+                held[key] = booked[key]
     odd = sorted(key for key in booked.keys() | held.keys() if booked[key] != held[key])
     if odd:
-        batch_id, entity = odd[0]
+        batch_id, name = odd[0]
         raise SilverDisagrees(
-            f"白银层与台账不符：{len(odd)} 处不同，第一处是批次 {batch_id} 的 {entity}"
+            f"白银层与台账不符：{len(odd)} 处不同，第一处是批次 {batch_id} 的 {name}"
             f"（台账 {booked[odd[0]]} 行，白银层 {held[odd[0]]} 行）；不发布。"
             "请运行 yigong rebuild --from-bronze 从青铜层重建，或用 yigong restore 从备份恢复"
         )
+    mark.parent.mkdir(exist_ok=True)
+    mark.write_text(str(youngest), "ascii")

@@ -83,7 +83,7 @@ def back_up(lake: Lake, folder: Path, *, keep: int = KEEP) -> BackupRun:
     if folder.resolve().is_relative_to(lake.home.resolve()):
         raise BackupUnfit(f"备份目录 {folder} 不能放在数据湖 {lake.home} 之内")
     with Ledger(lake.home) as ledger:
-        require_agreement(lake, ledger)
+        require_agreement(lake, ledger, every_row=True)
     store = _Store.open(folder, lake.home, make=True)
     before = {entry.path: entry for entry in store.newest()[1]} if store.snapshots() else {}
     started = now()
@@ -162,7 +162,7 @@ def restore(folder: Path, home: Path, snapshot: str | None = None) -> BackupRun:
     with Ledger(home) as ledger:
         if not ledger.balanced():
             raise BackupUnfit(f"备份 {name} 的台账不平")
-        require_agreement(lake, ledger)
+        require_agreement(lake, ledger, every_row=True)
     mark.unlink()
     report(Step("restore", name, len(entries), len(entries), f"{len(entries)} 个文件"))
     total, seconds = sum(e.bytes for e in entries), (now() - started).total_seconds()
