@@ -54,7 +54,7 @@ def test_make_demo_ends_with_a_cockpit_that_make_stop_ends(tmp_path: Path) -> No
         assert urllib.request.urlopen(page, timeout=30).status == 200
         assert "password" not in said and "INFO" not in said
         again = make("demo", *settings)
-        assert "已发布 v2" in again
+        assert "没有新数据，仍为 v1" in again
     finally:
         make("stop", *settings)
     with pytest.raises(urllib.error.URLError):
