@@ -43,7 +43,7 @@ stop: ## stop the cockpit
 
 .PHONY: test
 test: setup dev-tools browser ## all tests; what cannot be had here is skipped with a line that says so
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: check
 check: setup dev-tools ## style, types and lock files

@@ -10,8 +10,6 @@ from ingestion.lake import Lake
 from pipelines.county_check import CountyCheck, check_county
 from tests.end_to_end.conftest import CountyFolder, Yigong
 
-pytestmark = pytest.mark.xdist_group("lake")
-
 
 def published_indicators(yigong: Yigong, period: str) -> dict[tuple[str, str], dict]:
     rows = json.loads(yigong("indicators", "--period", period, "--json"))

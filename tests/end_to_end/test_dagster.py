@@ -20,7 +20,7 @@ import requests
 from county.build import build_county
 from tests.end_to_end.conftest import PROJECT, Yigong, subset
 
-pytestmark = [pytest.mark.xdist_group("dagster"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 TWO_RUNS = """
 import json, sys

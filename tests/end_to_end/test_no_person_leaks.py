@@ -10,8 +10,6 @@ import pytest
 
 from tests.end_to_end.conftest import CountyFolder, Yigong
 
-pytestmark = pytest.mark.xdist_group("lake")
-
 NOT_SCANNED = ("bronze/", "vault.sqlite", "keys/")
 
 

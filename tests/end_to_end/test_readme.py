@@ -23,7 +23,6 @@ def commands(readme: str) -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("yigong ")]
 
 
-@pytest.mark.xdist_group("lake")
 def test_the_readmes_yigong_lines_run(yigong: Yigong) -> None:
     assert commands("README.md") == commands("README.zh-CN.md")
     for words in commands("README.md"):
@@ -36,7 +35,6 @@ def test_the_readmes_yigong_lines_run(yigong: Yigong) -> None:
 
 @pytest.mark.superset
 @pytest.mark.slow
-@pytest.mark.xdist_group("demo")
 def test_make_demo_ends_with_a_cockpit_that_make_stop_ends(tmp_path: Path) -> None:
     if not SUPERSET.exists():
         if os.environ.get("CI") == "true":

@@ -19,8 +19,6 @@ from ingestion.site import Site
 from tests.dashboards.running_cockpit import PYTHON, Cockpit
 from tests.end_to_end.conftest import PROJECT, Yigong
 
-pytestmark = pytest.mark.xdist_group("second_site")
-
 TINY = Site.open(PROJECT / "tests" / "sites" / "tiny")
 ORGANIZATIONS = {"QH", "QH-C", "QH-H1", "QH-T1", "QH-T2"}
 

@@ -12,8 +12,6 @@ from county.build import build_county
 from ingestion.site import SITES
 from tests.end_to_end.conftest import CountyFolder, Yigong, subset
 
-pytestmark = pytest.mark.xdist_group("states")
-
 
 @pytest.fixture(scope="module")
 def small_county(tmp_path_factory: pytest.TempPathFactory) -> CountyFolder:

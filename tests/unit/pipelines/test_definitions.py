@@ -19,8 +19,6 @@ from dagster._core.execution.api import create_execution_plan
 from ingestion.choice import choose_site
 from tests.demo import DEMO
 
-pytestmark = pytest.mark.xdist_group("definitions")
-
 SNAPSHOT = Path(__file__).with_name("asset_keys.txt")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
