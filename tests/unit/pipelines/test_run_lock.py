@@ -210,6 +210,7 @@ def test_silver_that_does_not_hold_what_is_booked_is_never_published(lake: Lake)
 def test_the_lake_is_its_owners_alone(tmp_path: Path) -> None:
     home = tmp_path / "lake"
     (home / "inbox" / "clinic").mkdir(parents=True)
+    (home / "inbox").chmod(0o755)
     choose_site(home, DEMO)
     assert yigong(home, "ingest").returncode == 0
     take_one(Lake.open(home))
