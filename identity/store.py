@@ -8,7 +8,7 @@ import polars as pl
 from identity.link import LINK_SCHEMA, link
 from ingestion import silver
 from ingestion.clock import now
-from ingestion.lake import Lake, write_parquet
+from ingestion.lake import Lake, write_bytes, write_parquet
 from ingestion.ledger import Ledger
 
 _HISTORY_SCHEMA = {
@@ -58,12 +58,8 @@ def update_links(lake: Lake) -> LinkRun:
     write_parquet(history, history_file)
     write_parquet(links, link_file)
     run = LinkRun(len(links), links["person_id"].n_unique(), len(merges))
-    noted.write_text(
-        json.dumps(
-            {"silver": version, "source_persons": run.source_persons, "persons": run.persons}
-        ),
-        "utf-8",
-    )
+    said = {"silver": version, "source_persons": run.source_persons, "persons": run.persons}
+    write_bytes(json.dumps(said).encode(), noted)
     return run
 
 

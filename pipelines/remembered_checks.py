@@ -7,14 +7,12 @@ what tells two contents of a table apart (`build_plan.py`, `ledger.py`).
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from expectations.runner import CheckOutcome, run_suites
 from expectations.suite import Suite
-from ingestion.lake import Lake
+from ingestion.lake import Lake, write_bytes
 
 
 def check_suites(
@@ -51,7 +49,7 @@ def check_suites(
             ]
             kept[name] = {"stamp": stamps[name], "outcomes": found}
     if changed:
-        _write(path, kept)
+        write_bytes(json.dumps(kept, ensure_ascii=False).encode(), path)
     outcomes = [
         outcome
         for suite in suites
@@ -63,12 +61,6 @@ def check_suites(
 def _recalled(suite: Suite, outcomes: Sequence[Sequence[Any]]) -> list[CheckOutcome]:
     by_id = {expectation.id: expectation for expectation in suite.expectations}
     return [CheckOutcome(suite, by_id[name], *found) for name, *found in outcomes]
-
-
-def _write(path: Path, kept: dict[str, Any]) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    fresh.write_text(json.dumps(kept, ensure_ascii=False), "utf-8")
-    fresh.replace(path)
 
 
 def _name(suite: Suite) -> str:

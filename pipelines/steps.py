@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from ingestion.agreement import require_agreement
 from ingestion.booking import Count, UnbalancedLedger
 from ingestion.entity import ZONE, entities
 from ingestion.ingest import FeedRun, ingest_feed
-from ingestion.lake import Lake
+from ingestion.lake import Lake, write_bytes
 from ingestion.landing import ReaderFailed
 from ingestion.ledger import Ledger
 from ingestion.transports import HARMLESS, Left, Transport, open_transport
@@ -139,10 +138,8 @@ def remember_left(lake: Lake, left: Sequence[Left]) -> None:
     """Keep what the last run over all feeds left lying, for `yigong status`."""
     rows = [{"feed": one.feed, "name": one.name, "why": one.why, "detail": one.detail,
              "text": str(one)} for one in left]  # fmt: skip
-    path = lake.home / LEFT_FILE
-    temporary = path.with_name(f".{LEFT_FILE}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(rows, ensure_ascii=False, indent=1), "utf-8")
-    temporary.replace(path)
+    text = json.dumps(rows, ensure_ascii=False, indent=1)
+    write_bytes(text.encode(), lake.home / LEFT_FILE)
 
 
 HEAL_ROWS = 500_000
