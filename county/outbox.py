@@ -4,10 +4,12 @@ Belongs here: writing bytes, holding them back until their day, and counting. No
 goes where (`systems/`).
 """
 
+import os
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -34,6 +36,7 @@ _FAULT_SCHEMA = {
 }  # fmt: skip
 _TEXTS = [name for name, kind in _FAULT_SCHEMA.items() if kind == pl.String]
 _FAULTS_HELD = 100_000
+_ZONE = ZoneInfo("Asia/Shanghai")
 
 
 def _compact(rows: pl.DataFrame) -> pl.DataFrame:
@@ -95,10 +98,15 @@ class Outbox:
             self._waiting.setdefault(day or self.day, []).append(name)
             self._put(self._pending / name, data)
         else:
-            self._send(name, data)
+            self._send(name, data, day or self.day)
 
-    def _send(self, name: str, data: bytes) -> None:
-        self._put(self.root / "inbox" / name, data)
+    def _send(self, name: str, data: bytes, day: date) -> None:
+        """A file bears the time at which it is sent: the morning after its day."""
+        path = self.root / "inbox" / name
+        self._put(path, data)
+        if day > date.min:
+            sent = datetime.combine(day + timedelta(days=1), time(6), _ZONE).timestamp()
+            os.utime(path, (sent, sent))
         self.files += 1
         self.size += len(data)
         content = sha256(data).digest()
@@ -132,10 +140,11 @@ class Outbox:
 
         `keep_released` makes it final, once the state is safe.
         """
-        due = [n for d in sorted(self._waiting) if d <= until for n in self._waiting.pop(d)]
+        days = [day for day in sorted(self._waiting) if day <= until]
+        due = {name: day for day in days for name in self._waiting.pop(day)}
         self._journal.write_text("\n".join(due), "utf-8")
-        for name in due:
-            self._send(name, (self._pending / name).read_bytes())
+        for name, day in due.items():
+            self._send(name, (self._pending / name).read_bytes(), day)
             self._held.pop(name, None)
 
     def keep_released(self) -> None:

@@ -176,7 +176,7 @@ class _Again:
         batch_id = self.ledger.next_batch_id(now())
         landing = Landing(
             self.lake, self.contract, self.vault, batch_id, arrival, moment,
-            self.seen, self.left,
+            self.seen, self.left, modified=[file.modified_at for file in files],
         )  # fmt: skip
         definition = definition_of(self.contract)
         visible = silver.files_of(self.lake, feed, self.old["batch_id"])

@@ -28,6 +28,7 @@ _SCHEMA = {
     "file_name": pl.String(),
     "file_digest": pl.String(),
     "byte_count": pl.Int64(),
+    "modified_at": pl.Datetime("us", "Asia/Shanghai"),  # bronze of earlier versions lacks it
     "part": pl.Int32(),
     "content": pl.Binary(),
 }
@@ -46,6 +47,7 @@ class Kept:
     name: str
     digest: str
     byte_count: int
+    modified_at: datetime | None = None
 
 
 def keep(
@@ -87,7 +89,8 @@ def keep(
             rows.append(
                 (
                     contract.feed, contract.member, contract.location.kind, moment,
-                    arrival.name, arrival.digest, arrival.byte_count, part, content,
+                    arrival.name, arrival.digest, arrival.byte_count, arrival.modified_at, part,
+                    content,
                 )
             )  # fmt: skip
             size += len(content)
@@ -126,10 +129,8 @@ def paths(lake: Lake, feed: str, batch_id: str) -> list[Path]:
 
 def contents(lake: Lake, feed: str, batch_id: str) -> list[Kept]:
     """The files of one batch in the order in which they arrived, without their content."""
-    frame = pl.concat(
-        _read(lake.home, path, list(_ENVELOPE)) for path in paths(lake, feed, batch_id)
-    )
-    first = frame.filter(pl.col("part") == 0).drop("part")
+    read = [_read(lake.home, path, list(_ENVELOPE)) for path in paths(lake, feed, batch_id)]
+    first = pl.concat(read, how="diagonal").filter(pl.col("part") == 0).drop("part")
     return [Kept(*row) for row in first.iter_rows()]
 
 
@@ -155,10 +156,13 @@ def files(home: Path, where: Sequence[Path]) -> Iterator[SourceFile]:
 
 def _read(home: Path, path: Path, columns: list[str]) -> pl.DataFrame:
     """Some columns of one file of bronze, sealed or clear."""
+    file: Path | BytesIO = path
     if path.name.endswith(SEALED):
-        plain = Sealer(home, PURPOSE).open(path.read_bytes(), _sealed_as(path))
-        return pl.read_parquet(BytesIO(plain), columns=columns)
-    return pl.read_parquet(path, columns=columns, hive_partitioning=False)
+        file = BytesIO(Sealer(home, PURPOSE).open(path.read_bytes(), _sealed_as(path)))
+    there = pl.read_parquet_schema(file)
+    return pl.read_parquet(
+        file, columns=[c for c in columns if c in there], hive_partitioning=False
+    )
 
 
 def _sealed_as(path: Path) -> str:
@@ -166,7 +170,7 @@ def _sealed_as(path: Path) -> str:
     return "/".join((*path.parts[-3:-1], path.name.removesuffix(SEALED)))
 
 
-_ENVELOPE = ("file_name", "file_digest", "byte_count", "part")
+_ENVELOPE = ("file_name", "file_digest", "byte_count", "modified_at", "part")
 
 
 def received_at(lake: Lake, feed: str, batch_id: str) -> datetime:

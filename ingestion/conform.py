@@ -7,6 +7,7 @@ vectorised pass; only failing rows are looked at twice, to name every violation.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 import xxhash
@@ -16,6 +17,7 @@ from ingestion.contract import Contract, FieldMap, RecordMap
 from ingestion.entity import Entity, raw_name
 from ingestion.formats.source import FILE, ITEM, RECORD
 from ingestion.runs import once_a_run, runs
+from ingestion.window import TOO_EARLY, TOO_LATE
 
 _BAD = "_bad"
 _CAST_REASON = {
@@ -89,6 +91,7 @@ def conform(
     record: RecordMap,
     contract: Contract,
     hidden: Sequence[str] = (),
+    arrived: Sequence[date] = (),
 ) -> Conformed:
     """Conform one cleaned source table to one entity.
 
@@ -99,6 +102,7 @@ def conform(
         contract: The feed; gives the format's way of writing times and the default organization.
         hidden: Source fields of the person block; free text is scrubbed of what they say, but for
             the sex: its code may stand in any word.
+        arrived: The day each file arrived, by file index; without them any day is accepted.
     """
     compact = contract.format in COMPACT_FORMATS
     values: list[pl.Expr] = []
@@ -146,6 +150,7 @@ def conform(
             checks.append(_Check(pl.col(name) < column.minimum, "out_of_range", name))
         if column.maximum is not None:
             checks.append(_Check(pl.col(name) > column.maximum, "out_of_range", name))
+    checks += _dated(entity, contract, arrived)
     for rule in entity.rules:
         checks.append(_Check(~pl.sql_expr(rule.expression), "rule_failed", rule.id))
 
@@ -165,6 +170,20 @@ def conform(
     own = [n for n in entity.schema() if n in frame.columns]
     accepted = good.select(*_POSITION, *own)
     return Conformed(accepted, _reasons(bad, checks), _unmapped(good, entity))
+
+
+def _dated(entity: Entity, contract: Contract, arrived: Sequence[date]) -> list[_Check]:
+    """The event time must lie in the window around the day of arrival."""
+    window, name = contract.window(entity.entity), entity.event_time
+    if not arrived or window is None or name is None:
+        return []
+    first, last = window.bounds(arrived)
+    day = pl.col(name)
+    day = day.dt.date() if entity.columns[name].type == "timestamp" else day
+    return [
+        _Check(day > pl.lit(last).gather(pl.col(FILE)), TOO_LATE, name),
+        _Check(day < pl.lit(first).gather(pl.col(FILE)), TOO_EARLY, name),
+    ]
 
 
 def _raw(field_map: FieldMap | None, contract: Contract, name: str) -> pl.Expr | None:

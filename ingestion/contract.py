@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, model_validator
 
 from ingestion.crosswalk import Codes
 from ingestion.entity import entities
+from ingestion.window import Window
 from ingestion.yaml_file import read_yaml
 
 PROFILE_DIR = Path(__file__).parent / "formats" / "profiles"
@@ -117,7 +118,8 @@ class Contract(_Strict):
     `serves` lists the feeds of the guideline that this one is (`standards/guideline.yml`). A
     standard message names a `profile` (default mapping) and, where the feed never sends some of the
     profile's entities, the `entities` it does send; a table gives `entity` and `fields` (and
-    `person`), which is short for a mapping with one record kind.
+    `person`), which is short for a mapping with one record kind. `accepted` gives entities of this
+    feed another window of days than their own.
     """
 
     feed: str = Field(pattern=r"^[a-z0-9_]+__[a-z0-9_]+__[a-z0-9_]+$")
@@ -135,13 +137,16 @@ class Contract(_Strict):
     entity: str | None = None
     fields: dict[str, FieldMap] = {}
     person: dict[str, FieldMap] = {}
+    accepted: dict[str, Window] = {}
     codes: InstanceOf[Codes] = Field(default=Codes(), exclude=True, repr=False)
 
     @model_validator(mode="after")
     def _one_mapping(self) -> "Contract":
         if (self.profile is None) == (self.entity is None):
             raise ValueError(f"{self.feed}: give either a profile or an entity with fields")
-        self.mapping()
+        unknown = set(self.accepted) - set(self.mapping().records)
+        if unknown:
+            raise ValueError(f"{self.feed}: accepted names {sorted(unknown)}, which it never sends")
         return self
 
     def mapping(self) -> Mapping:
@@ -157,6 +162,10 @@ class Contract(_Strict):
             return whole.model_copy(update={"records": kept})
         assert self.entity is not None
         return Mapping(person=self.person, records={self.entity: RecordMap(fields=self.fields)})
+
+    def window(self, entity: str) -> Window | None:
+        """Days that rows of an entity may be about, around their arrival."""
+        return self.accepted.get(entity, entities()[entity].window)
 
     def crosswalks(self) -> dict[str, dict[str, str]]:
         """The crosswalks that this feed's fields name, by name: source code to standard code.

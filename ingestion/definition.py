@@ -52,6 +52,7 @@ def definition_of(contract: Contract) -> Definition:
                 "encoding": contract.encoding,
                 "options": contract.options,
                 "entities": sorted(contract.entities),
+                **_own_windows(contract),
                 **({} if contract.profile else mapping.model_dump(mode="json")),
             }
         )
@@ -75,6 +76,11 @@ def definition_of(contract: Contract) -> Definition:
     return Definition(parts)
 
 
+def _own_windows(contract: Contract) -> dict[str, Any]:
+    found = {name: window.model_dump() for name, window in contract.accepted.items()}
+    return {"accepted": found} if found else {}
+
+
 def _entity_digest(entity: Entity, record: RecordMap) -> str:
     decides = {
         name: column.model_dump(exclude={"label_zh", "element", "privacy"}, mode="json")
@@ -82,7 +88,8 @@ def _entity_digest(entity: Entity, record: RecordMap) -> str:
         if column.required or name in record.fields or name == "organization_id"
     }
     rules = [(rule.id, rule.expression) for rule in entity.rules]
-    return _digest([decides, rules, entity.person, entity.event_time])
+    window = entity.window.model_dump() if entity.window else None
+    return _digest([decides, rules, entity.person, entity.event_time, window])
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ingestion.window import DEFAULT, Window, registers
 from ingestion.yaml_file import read_yaml
 
 ENTITY_DIR = Path(__file__).parent / "entities"
@@ -59,7 +60,10 @@ class Rule(BaseModel):
 
 
 class Entity(BaseModel):
-    """A canonical table of silver. Grain: one row per `key` and version received."""
+    """A canonical table of silver. Grain: one row per `key` and version received.
+
+    `accepted` is the window of its event time where the default does not fit (births, plans).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,6 +74,7 @@ class Entity(BaseModel):
     key: list[str]
     event_time: str | None = None
     version_time: str | None = None
+    accepted: Window | None = None
     columns: dict[str, Column]
     rules: list[Rule] = []
 
@@ -89,6 +94,13 @@ class Entity(BaseModel):
         if taken:
             raise ValueError(f"{self.entity}: silver itself has columns {sorted(taken)}")
         return self
+
+    @property
+    def window(self) -> Window | None:
+        """Days its event time may lie on; None for registers and where nothing happens."""
+        if not self.event_time or self.columns[self.event_time].type not in ("date", "timestamp"):
+            return None
+        return self.accepted or (None if self.entity in registers() else DEFAULT)
 
     @property
     def coded(self) -> dict[str, Column]:

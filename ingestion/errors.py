@@ -30,6 +30,8 @@ REASONS: dict[str, str] = {
     "missing_required": "必填项为空",
     "not_a_number": "不是数字",
     "impossible_date": "日期或时间不存在",
+    "date_after_arrival": "业务日期晚于到达日期",
+    "date_too_early": "业务日期早于可接收的最早日期",
     "out_of_range": "数值超出允许范围",
     "unknown_code": "代码未建立映射",
     "rule_failed": "违反行级规则",

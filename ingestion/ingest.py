@@ -152,7 +152,10 @@ class _Taking:
             parsed = (
                 Parsed({}, [refused], [0]) if refused else self._parse(batch_id, arrivals, apart)
             )
-            landing = Landing(lake, contract, self.vault, batch_id, batch_id, moment, self.seen)
+            landing = Landing(
+                lake, contract, self.vault, batch_id, batch_id, moment, self.seen,
+                modified=[a.modified_at for a in arrivals],
+            )  # fmt: skip
             outcome = landing.land(
                 parsed, [(a.name, a.digest) for a in arrivals], known=ledger.open_ids(contract.feed)
             )

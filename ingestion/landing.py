@@ -21,6 +21,7 @@ from ingestion.formats.source import FILE, ITEM, RECORD, Parsed, Problem
 from ingestion.lake import Lake
 from ingestion.person import People, people
 from ingestion.vault import Vault
+from ingestion.window import arrival_days
 
 UNREADABLE = "unreadable"
 """The entity name under which pieces are booked that never became rows."""
@@ -67,6 +68,7 @@ class Landing:
         seen: The feed's row digests by entity, from one batch of a run to the next, so that silver
             is read for them once.
         without: Batches whose rows do not count as seen: they are about to be superseded.
+        modified: When each file of the batch was last written, by file index.
     """
 
     lake: Lake
@@ -77,6 +79,7 @@ class Landing:
     moment: datetime
     seen: Digests = field(default_factory=dict)
     without: frozenset[str] = frozenset()
+    modified: Sequence[datetime | None] = ()
     carried: dict[str, pl.DataFrame] = field(default_factory=dict)
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -132,6 +135,7 @@ class Landing:
                 record=mapping.records[name],
                 contract=self.contract,
                 hidden=hidden,
+                arrived=arrival_days(self.moment, len(files), self.modified),
             )
         except Exception as error:
             raise ReaderFailed(f"{name}: {type(error).__name__}") from error

@@ -83,16 +83,15 @@ class _Landing:
         """Land and book one batch under the id and the moment it had."""
         contract = self.contract
         parsed, files = guard.parse_kept(self.lake, contract, batch_id)
-        names = [(file.name, file.digest) for file in files]
         moment = bronze.received_at(self.lake, contract.feed, batch_id)
         known = ledger.open_ids(contract.feed)
         try:
-            outcome = self._land(parsed, batch_id, moment, names, known)
+            outcome = self._land(parsed, batch_id, moment, files, known)
         except ReaderFailed as failure:
             self.seen.clear()
             refused = [Problem(n, 0, 0, "reader_failed", str(failure)) for n in range(len(files))]
             parsed = Parsed({}, refused, [0] * len(files))
-            outcome = self._land(parsed, batch_id, moment, names, known)
+            outcome = self._land(parsed, batch_id, moment, files, known)
         batch = Batch(
             batch_id=batch_id,
             feed=contract.feed,
@@ -117,13 +116,14 @@ class _Landing:
         parsed: Parsed,
         batch_id: str,
         moment: datetime,
-        names: list[tuple[str, str]],
+        files: list[bronze.Kept],
         known: set[str],
     ) -> Outcome:
         landing = Landing(
-            self.work, self.contract, self.vault, batch_id, batch_id, moment, self.seen
-        )
-        return landing.land(parsed, names, known=known)
+            self.work, self.contract, self.vault, batch_id, batch_id, moment, self.seen,
+            modified=[file.modified_at for file in files],
+        )  # fmt: skip
+        return landing.land(parsed, [(file.name, file.digest) for file in files], known=known)
 
 
 def _swap(lake: Lake, ground: Path) -> None:

@@ -8,8 +8,12 @@ A new way (a socket, a pull, HTTP) is one module with a class of this shape and 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
+from zoneinfo import ZoneInfo
+
+from ingestion.entity import ZONE
 
 CHUNK_BYTES = 8 << 20
 """Nothing asks a transport for more at a time."""
@@ -66,6 +70,11 @@ class Arrival:
     byte_count: int
     modified_ns: int
     chunks: Callable[[], Iterable[bytes]]
+
+    @property
+    def modified_at(self) -> datetime:
+        """When it was last written, as its sender's file system says."""
+        return datetime.fromtimestamp(self.modified_ns / 1e9, ZoneInfo(ZONE))
 
     @property
     def data(self) -> bytes:

@@ -31,6 +31,7 @@ class Waiting:
     name: str
     bytes: int
     modified_ns: int
+    changed_ns: int
     looked_at: float
 
 
@@ -65,7 +66,12 @@ class Directory:
             if not stat.S_ISREG(known.st_mode):
                 continue
             if (name, known.st_size, known.st_mtime_ns) not in seen:
-                found.append(Waiting(path, name, known.st_size, known.st_mtime_ns, time.time()))
+                found.append(
+                    Waiting(
+                        path, name, known.st_size, known.st_mtime_ns, known.st_ctime_ns,
+                        time.time(),
+                    )
+                )  # fmt: skip
         return found
 
     def take(self, feed: str, waiting: Sequence[object]) -> Iterator[Arrival]:
@@ -136,9 +142,12 @@ class Directory:
         return real == self._home or real.startswith(self._home + os.sep)
 
     def _rest(self, one: Waiting) -> float:
-        """Seconds still to wait. A time in the future says nothing: then the first look counts."""
+        """Seconds still to wait. A time in the future says nothing: then it is the one at which the
+        file came to lie here, or at the latest the first look."""
         touched = one.modified_ns / 1e9
-        return self.settle - (time.time() - (min(touched, one.looked_at)))
+        if touched > one.looked_at:
+            touched = min(one.changed_ns / 1e9, one.looked_at)
+        return self.settle - (time.time() - touched)
 
     def _read(self, feed: str, one: Waiting) -> Arrival | None:
         try:

@@ -1,5 +1,6 @@
 """Bronze gives back the very bytes that arrived."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,8 @@ from tests.unit.ingestion.builders import contract
 FILES = {"clinic/empty.csv": b"", "clinic/small.csv": b"abc", "clinic/big.csv": bytes(range(23))}
 
 BATCH = "20260301T000000000000"
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_lake(home: Path) -> Lake:
@@ -38,7 +41,7 @@ def test_files_come_back_whole_whatever_their_size(
     feed = keep_all(lake)
     assert bronze.batches(lake, feed) == [BATCH]
     assert bronze.contents(lake, feed, BATCH) == [
-        bronze.Kept(name, f"d{len(data)}", len(data)) for name, data in FILES.items()
+        bronze.Kept(name, f"d{len(data)}", len(data), EPOCH) for name, data in FILES.items()
     ]
     assert list(bronze.files(lake.home, bronze.paths(lake, feed, BATCH))) == [
         SourceFile(name, data) for name, data in FILES.items()

@@ -9,6 +9,7 @@ import pytest
 from ingestion.cast import typed
 from ingestion.conform import Conformed, clean, conform, row_digests
 from ingestion.entity import ZONE, Column, entities
+from ingestion.window import Window, arrival_days
 from tests.unit.ingestion.builders import contract, table, visit
 
 
@@ -211,3 +212,52 @@ def test_all_accepted_columns_follow_the_entity() -> None:
         if not name.startswith("_"):
             assert accepted.schema[name] == schema[name], name
     assert accepted.schema["row_digest"] == pl.UInt64
+
+
+ARRIVED = [date(2026, 3, 31)]
+
+
+@pytest.mark.parametrize(
+    ("day", "reason"),
+    [
+        ("2029-03-05", "date_after_arrival"),
+        ("2026-04-01", "date_after_arrival"),
+        ("1962-03-05", "date_too_early"),
+        ("2026-03-31", None),
+        ("2011-04-01", None),
+    ],
+)
+def test_a_date_outside_the_accepted_window_is_refused_by_name(
+    day: str, reason: str | None
+) -> None:
+    feed = contract()
+    result = conform(
+        clean(table(visit(随访日期=day))),
+        entity=entities()["hypertension_visit"],
+        record=feed.mapping().records["hypertension_visit"],
+        contract=feed,
+        arrived=ARRIVED,
+    )
+    assert result.refused["reason_code"].to_list() == ([reason] if reason else [])
+    assert len(result.accepted) == (reason is None)
+
+
+def test_a_contract_may_widen_the_window_and_registers_have_none() -> None:
+    feed = contract(accepted={"hypertension_visit": {"years_back": None, "days_ahead": 30}})
+    result = conform(
+        clean(table(visit(随访日期="1962-03-05"), visit(随访日期="2026-04-30"))),
+        entity=entities()["hypertension_visit"],
+        record=feed.mapping().records["hypertension_visit"],
+        contract=feed,
+        arrived=ARRIVED,
+    )
+    assert len(result.accepted) == 2
+    assert entities()["bed"].window is None
+    assert entities()["birth"].window == Window(years_back=None)
+
+
+def test_a_file_arrives_at_the_later_of_the_clock_and_its_own_time() -> None:
+    moment = datetime(2026, 3, 31, 6, tzinfo=ZoneInfo(ZONE))
+    later = datetime(2027, 1, 2, tzinfo=ZoneInfo(ZONE))
+    days = arrival_days(moment, 3, [None, later, datetime(2020, 1, 1, tzinfo=ZoneInfo(ZONE))])
+    assert days == [date(2026, 3, 31), date(2027, 1, 2), date(2026, 3, 31)]
