@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ingestion.window import DEFAULT, Window, registers
 from ingestion.yaml_file import read_yaml
@@ -59,6 +59,36 @@ class Rule(BaseModel):
     source: str
 
 
+class Reference(BaseModel):
+    """A column whose values name rows of other entities: what joins them, and how far they meet.
+
+    `to` names one column, or several of which one has to hold the value. `of` is the column here
+    that holds the `organization_id` of the row named; without it the value alone names the row.
+    `expected` is the least share of filled values that must meet a row, `filled` the least share of
+    rows that must have a value. A `critical` one stops publishing when it falls short.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    column: str
+    of: str | None = None
+    to: list[str] = Field(min_length=1)
+    expected: float = Field(default=0.95, ge=0, le=1)
+    filled: float = Field(default=0, ge=0, le=1)
+    severity: Literal["critical", "warning"] = "warning"
+    label_zh: str | None = None
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def _one_or_several(cls, to: object) -> object:
+        return [to] if isinstance(to, str) else to
+
+    @property
+    def targets(self) -> list[tuple[str, str]]:
+        """Entity and column of each target."""
+        return [(entity, column) for entity, _, column in (to.partition(".") for to in self.to)]
+
+
 class Entity(BaseModel):
     """A canonical table of silver. Grain: one row per `key` and version received.
 
@@ -76,15 +106,19 @@ class Entity(BaseModel):
     version_time: str | None = None
     accepted: Window | None = None
     columns: dict[str, Column]
+    references: list[Reference] = []
     rules: list[Rule] = []
 
     @model_validator(mode="after")
     def _names_resolve(self) -> "Entity":
         known = set(self.columns)
         named = [*self.key, *(c for c in (self.event_time, self.version_time) if c)]
+        named += [name for one in self.references for name in (one.column, one.of) if name]
         missing = [name for name in named if name not in known]
         if missing:
-            raise ValueError(f"{self.entity}: key or time names unknown columns {missing}")
+            raise ValueError(
+                f"{self.entity}: key, time or reference names unknown columns {missing}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -143,7 +177,7 @@ def entities() -> dict[str, Entity]:
 
     Raises:
         pydantic.ValidationError: a file says something the model does not know.
-        ValueError: a file's name differs from the entity it defines.
+        ValueError: a file's name differs from the entity it defines, or a reference names nothing.
     """
     found: dict[str, Entity] = {}
     for path in sorted(ENTITY_DIR.glob("*.yml")):
@@ -151,4 +185,15 @@ def entities() -> dict[str, Entity]:
         if entity.entity != path.stem:
             raise ValueError(f"{path.name} defines {entity.entity}")
         found[entity.entity] = entity
+    _require_targets(found)
     return found
+
+
+def _require_targets(found: dict[str, Entity]) -> None:
+    """Every reference names columns that are there."""
+    for entity in found.values():
+        for reference in entity.references:
+            for target, column in reference.targets:
+                needed = {column, *(["organization_id"] if reference.of else [])}
+                if target not in found or needed - set(found[target].columns):
+                    raise ValueError(f"{entity.entity}.{reference.column}: no {target}.{column}")

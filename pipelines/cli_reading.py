@@ -1,4 +1,4 @@
-"""The reading commands of `yigong`: status, unmapped, indicators, evidence, inspect, query, reveal.
+"""The reading commands of `yigong`: status, unmapped, keys, indicators, evidence and others.
 
 They look and do not change anything, but for the audit line that `reveal` writes before it gives.
 """
@@ -21,7 +21,7 @@ COUNT_LABELS = {
 
 
 def register(app: typer.Typer) -> None:
-    for command in (status, unmapped, indicators, evidence, inspect, query, reveal):
+    for command in (status, unmapped, keys, indicators, evidence, inspect, query, reveal):
         app.command()(command)
 
 
@@ -75,6 +75,12 @@ def status(json: JsonFlag = False) -> None:
             style="yellow",
         )
     version = f"v{found['version']}（{found['published_at']}）" if found["version"] else "尚未发布"
+    short = found["keys"]["short"]
+    if short:
+        console.console.print(
+            f"键对不上的有 {short} 处（共 {found['keys']['counted']} 处）；详见 yigong keys",
+            style="yellow",
+        )
     for one in found["left"][:20]:
         console.console.print(f"未接入：{one['text']}", markup=False, style="yellow")
     console.console.print(
@@ -98,6 +104,41 @@ def unmapped(
         "seen": "次数", "crosswalk": "对照表",
     }  # fmt: skip
     console.print_table(f"未映射代码 {len(found)} 个", found, labels)
+
+
+def keys(
+    feed: Annotated[str | None, typer.Option(help="只看这个数据源")] = None,
+    entity: Annotated[str | None, typer.Option(help="只看这个数据表（英文名）")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="也列出正常的和可以不填的")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """键的对接：各数据源的单号、编号在对方数据表里找得到多少，低于预期的先列出。"""
+    from pipelines import reading
+    from pipelines.key_meetings import SHORT
+
+    found = reading.key_meetings(open_lake(), feed=feed, entity=entity)
+    if json:
+        console.print_json(found)
+        return
+    shown = [row for row in found if everything or row["state"] not in ("ok", "empty")]
+    rows = [
+        {**row, **{name: _share(row[name]) for name in ("filled_share", "met_share")}}
+        for row in shown
+    ]
+    short = sum(row["state"] in SHORT for row in found)
+    console.print_table(
+        f"键的对接 {len(found)} 处，低于预期或应填未填 {short} 处",
+        rows,
+        {
+            "feed": "数据源", "entity_name": "数据表", "column_label": "列",
+            "target_name": "应对上", "row_count": "行数", "filled_share": "已填",
+            "met_share": "对上", "state_name": "状态",
+        },
+    )  # fmt: skip
+
+
+def _share(value: float | None) -> str | None:
+    return None if value is None else f"{value * 100:.1f}%"
 
 
 def indicators(

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 
 from ingestion.again import lag
 from ingestion.entity import entities
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
+from pipelines.key_meetings import SHORT
 from pipelines.site import indicator_systems
 from standards import catalogue
 from standards.catalogue import CONFIDENCE_NAME, STATE_NAME
@@ -50,6 +52,7 @@ def status(lake: Lake) -> dict[str, Any]:
                 "changed_definitions": list(behind[feed].changed),
             }
         )
+    met = key_meetings(lake)
     link = lake.published / "current"
     published = _manifest(link / "manifest.json")
     return {
@@ -61,6 +64,7 @@ def status(lake: Lake) -> dict[str, Any]:
         "ledger_balanced": balanced,
         "feeds": feeds,
         "left": left_lying(lake),
+        "keys": {"counted": len(met), "short": sum(row["state"] in SHORT for row in met)},
     }
 
 
@@ -87,6 +91,27 @@ def left_lying(lake: Lake) -> list[dict[str, str]]:
     path = lake.home / LEFT_FILE
     found: list[dict[str, str]] = json.loads(path.read_text("utf-8")) if path.exists() else []
     return found
+
+
+def key_meetings(
+    lake: Lake, *, feed: str | None = None, entity: str | None = None
+) -> list[dict[str, Any]]:
+    """How far the keys of every feed met rows when last counted; what falls short first.
+
+    Raises:
+        ValueError: there is no such feed or entity.
+    """
+    if feed and feed not in lake.site.contracts:
+        raise ValueError(f"没有数据源 {feed} 的契约")
+    if entity and entity not in entities():
+        raise ValueError(f"没有数据表 {entity}")
+    path = lake.reference / "key_meeting.parquet"
+    rows = pl.read_parquet(path).drop("stamp").to_dicts() if path.exists() else []
+    chosen = [
+        row for row in rows if feed in (None, row["feed"]) and entity in (None, row["entity"])
+    ]
+    order = {state: number for number, state in enumerate((*SHORT, "no_target", "empty", "ok"))}
+    return sorted(chosen, key=lambda row: (order[row["state"]], row["entity"], row["column_name"]))
 
 
 def unmapped_codes(lake: Lake, *, feed: str | None = None) -> list[dict[str, Any]]:

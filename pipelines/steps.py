@@ -32,6 +32,7 @@ from ingestion.vault import Vault
 from pipelines import dbt_build
 from pipelines.build_plan import table_versions
 from pipelines.events import Checked, Made, tell
+from pipelines.key_meetings import refresh_key_meetings
 from pipelines.progress import Step, report
 from pipelines.reading import LEFT_FILE
 from pipelines.remembered_checks import check_suites
@@ -263,6 +264,8 @@ def refresh_reference(lake: Lake) -> None:
         totals = ledger.feeds()
         batches = ledger.silver_batches()
         days = pl.DataFrame(ledger.feed_days(), schema=_FEED_DAY, orient="row")
+        versions = ledger.silver_versions()
+    refresh_key_meetings(lake, versions)
     totals_by_feed = []
     for feed, contract in known.items():
         row = totals.get(feed)

@@ -7,6 +7,7 @@ any fact about a table (the model's YAML, the entity).
 from itertools import groupby
 from pathlib import Path
 
+from ingestion.entity import Entity, Reference, entities
 from standards.model_files import PROJECT_DIR, Model, ModelColumn, models, property_files
 
 DICTIONARY = PROJECT_DIR / "docs" / "data-dictionary.md"
@@ -44,7 +45,7 @@ def dictionary_text() -> str:
     for folder, tables in groupby(placed, key=lambda place: place[0]):
         parts.append(f"# {FOLDER_NAME.get(folder, '')} `{folder}/`\n")
         parts += [_table(models()[name]) for _, name in tables]
-    return _HEAD + "\n".join(parts)
+    return _HEAD + "\n".join(parts) + "\n" + _references()
 
 
 def _table(model: Model) -> str:
@@ -59,6 +60,7 @@ def _table(model: Model) -> str:
         "|---|---|---|---|",
         *(_row(column) for column in model.columns),
         "",
+        *([f"Refers to: {_refers(entities()[model.entity])}.", ""] if model.entity else []),
     ]
     return "\n".join(lines)
 
@@ -69,6 +71,39 @@ def _row(column: ModelColumn) -> str:
     required = ", never null" if column.is_required else ""
     about = meta.unit or (f"`{meta.code_system}`" if meta.code_system else "")
     return f"| {column.name} | {column.description} | {data_type}{required} | {about} |"
+
+
+def _refers(entity: Entity) -> str:
+    """The references of an entity in one line."""
+    return "; ".join(f"{one.column} → {_targets(one)}" for one in entity.references) or "nothing"
+
+
+def _targets(reference: Reference) -> str:
+    within = f" of {reference.of}" if reference.of else ""
+    return " or ".join(reference.to) + within
+
+
+_REFERENCES = """\
+# 键的对接 What refers to what
+
+From `references:` of the entities. A column with "of" names a row of the organization in that
+column. At least the expected share of filled values must meet a row, and where a share of rows is
+given, as many must have a value. `yigong keys` shows what each feed reaches, table `key_meeting`
+holds it.
+
+| entity | column | label | refers to | expected | filled |
+|---|---|---|---|---|---|
+"""
+
+
+def _references() -> str:
+    lines = [
+        f"| {name} | {one.column} | {one.label_zh or entity.columns[one.column].label_zh} |"
+        f" {_targets(one)} | {one.expected:.0%} | {f'{one.filled:.0%}' if one.filled else ''} |"
+        for name, entity in entities().items()
+        for one in entity.references
+    ]
+    return _REFERENCES + "\n".join(lines) + "\n"
 
 
 def write_dictionary(path: Path = DICTIONARY) -> None:

@@ -66,6 +66,20 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     | {"is_live": pl.Boolean()},
     "feed_day": dict.fromkeys(("feed", "entity", "organization_id"), TEXT)
     | {"day": DAY, "row_count": WHOLE},
+    "key_meeting": {
+        **dict.fromkeys(
+            (
+                "feed", "member_id", "entity", "entity_name", "column_name", "column_label",
+                "target", "target_name",
+            ),
+            TEXT,
+        ),
+        **dict.fromkeys(("row_count", "filled_count", "met_count"), WHOLE),
+        **dict.fromkeys(
+            ("filled_share", "met_share", "expected_share", "expected_filled_share"), REAL
+        ),
+        **dict.fromkeys(("severity", "state", "state_name", "stamp"), TEXT),
+    },
     "ledger": {
         "feed": TEXT,
         "member_id": TEXT,
@@ -77,7 +91,7 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
 }  # fmt: skip
 """Shape of every reference table. Rows of those in `BOOKED` come from the pipeline."""
 
-BOOKED = ("ledger", "silver_batch", "feed_day")
+BOOKED = ("ledger", "silver_batch", "feed_day", "key_meeting")
 
 
 def export_reference(

@@ -60,7 +60,6 @@ def properties_text(model: Model, entity: Entity) -> str:
             f"    description: {_quoted(entity.label_zh)}",
             "    data_tests:",
             f"      - unique_rows: {{arguments: {{columns: [{', '.join(entity.key)}]}}}}",
-            *(_reference(*pair) for pair in model.config.meta.references.items()),
         ]
     lines.append("    columns:")
     for name, column in entity.columns.items():
@@ -70,13 +69,6 @@ def properties_text(model: Model, entity: Entity) -> str:
         data_type = "timestamp with time zone" if name == "received_at" else "varchar"
         lines.append(_column(name, data_type, LABELS[name]))
     return "\n".join(lines) + "\n"
-
-
-def _reference(column: str, target: str) -> str:
-    """A warning of values that the target's key, one column, does not hold."""
-    (field,) = models()[target].key
-    arguments = f"column_name: {column}, to: ref('{target}'), field: {field}"
-    return f"      - relationships: {{arguments: {{{arguments}}}, config: {{severity: warn}}}}"
 
 
 def _column(

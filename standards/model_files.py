@@ -67,9 +67,8 @@ class ModelColumn(_Strict):
 
 class ModelMeta(_Strict):
     """`latest_of` names the entity whose latest versions the model holds: SQL, label, key and
-    columns are written from it, and its grain is the entity's. `references` maps a column of such a
-    model to the model that should hold its value. `columns_of` names an entity that only lends the
-    columns.
+    columns are written from it, and its grain is the entity's. `columns_of` names an entity that
+    only lends the columns. What the columns refer to stands with the entity.
 
     `cockpit` is what Superset is told of the table: `dashboards/datasets.py` gives its shape.
     """
@@ -77,7 +76,6 @@ class ModelMeta(_Strict):
     grain: str = ""
     latest_of: str | None = None
     columns_of: str | None = None
-    references: dict[str, str] = {}
     cockpit: dict[str, Any] = {}
 
 
@@ -101,7 +99,7 @@ class Model(_Strict):
         if not (self.description and self.grain):
             raise ValueError(f"{self.name}: a description and config.meta.grain are needed")
         known = {column.name for column in self.columns}
-        if unknown := {*self.key, *self.config.meta.references} - known:
+        if unknown := set(self.key) - known:
             raise ValueError(f"{self.name}: unknown columns {sorted(unknown)}")
         return self
 

@@ -83,7 +83,7 @@ def write_lake(
         home / "identity" / "person_link.parquet"
     )
     export_reference(home, contracts, entities(), systems)
-    for table, booked in (("silver_batch", batches), ("feed_day", days)):
+    for table, booked in (("silver_batch", batches), ("feed_day", days), ("key_meeting", [])):
         pl.DataFrame(booked, schema=SCHEMAS[table], orient="row").write_parquet(
             home / "reference" / f"{table}.parquet"
         )
