@@ -14,7 +14,7 @@ import xxhash
 
 from ingestion.cast import COMPACT_FORMATS, typed
 from ingestion.contract import Contract, FieldMap, RecordMap
-from ingestion.entity import Entity, raw_name
+from ingestion.entity import ZONE, Column, Entity, raw_name
 from ingestion.formats.source import FILE, ITEM, RECORD
 from ingestion.runs import once_a_run, runs
 from ingestion.window import TOO_EARLY, TOO_LATE
@@ -25,13 +25,15 @@ _CAST_REASON = {
     "boolean": "unknown_code", "date": "impossible_date", "timestamp": "impossible_date",
 }  # fmt: skip
 _POSITION = (FILE, RECORD, ITEM)
+_MOMENT = Column(type="timestamp", label_zh="")
 
 
 @dataclass(frozen=True)
 class Conformed:
     """Result of one entity of one batch.
 
-    `accepted` has the entity's own columns, raw codes, `row_digest` and the position columns.
+    `accepted` has the entity's own columns, raw codes, the source's own version, `row_digest` and
+    the position columns.
     `refused` has position, `row_digest`, `reason_code` (the first) and `detail` (all violations).
     `unmapped` has position, `column` and `code` of every source code of an accepted row that no
     crosswalk and no code system knows.
@@ -58,14 +60,18 @@ def clean(source: pl.DataFrame) -> pl.DataFrame:
     return source.with_columns(pl.when(text != "").then(text) for text in stripped)
 
 
-def row_digests(cleaned: pl.DataFrame, shared: Sequence[str] = ()) -> pl.Series:
+def row_digests(
+    cleaned: pl.DataFrame, shared: Sequence[str] = (), unsaid: Sequence[str] = ()
+) -> pl.Series:
     """64-bit XXH3 of all source fields of a row, nulls marked: equal means an exact repeat.
 
     Args:
         shared: Fields that the items of one record have in common. Their digest is worked out once
             a run and seeds that of the others, so the same row needs the same `shared`.
+        unsaid: Fields that make no other row of it, such as a message's number.
     """
-    own = sorted(c for c in cleaned.columns if c not in _POSITION and c not in shared)
+    apart = {*_POSITION, *shared, *unsaid}
+    own = sorted(c for c in cleaned.columns if c not in apart)
     begins, number = runs(cleaned, sorted(shared))
     digest = xxhash.xxh3_64_intdigest
     seeds = [digest(text) for text in _joined(cleaned.filter(begins), sorted(shared))]
@@ -154,11 +160,14 @@ def conform(
     for rule in entity.rules:
         checks.append(_Check(~pl.sql_expr(rule.expression), "rule_failed", rule.id))
 
+    values += _version(source, contract)
     text = [n for n, c in entity.columns.items() if c.free_text and n in record.fields]
     sex = contract.mapping().person.get("sex_code")
     secret = [name for name in hidden if sex is None or name not in sex.sources]
     frame = source.select(*_POSITION, *values, *(_hidden(secret) if text else []))
-    frame = frame.with_columns(row_digests(source, shared=hidden))
+    unsaid = contract.mapping().unsaid(record)
+    digests = row_digests(source, hidden, unsaid)
+    frame = frame.with_columns(*_own_time(entity, frame.columns), digests)
     if text:
         frame = _scrub(frame, text, [f"_hidden_{i}" for i in range(len(secret))])
     failing = (
@@ -184,6 +193,32 @@ def _dated(entity: Entity, contract: Contract, arrived: Sequence[date]) -> list[
         _Check(day > pl.lit(last).gather(pl.col(FILE)), TOO_LATE, name),
         _Check(day < pl.lit(first).gather(pl.col(FILE)), TOO_EARLY, name),
     ]
+
+
+def _version(source: pl.DataFrame, contract: Contract) -> list[pl.Expr]:
+    """The message's own time and running number; what is no time or number says nothing."""
+    version = contract.mapping().version
+    found = []
+    if version.at.sources:
+        raw = pl.coalesce([pl.col(s) for s in version.at.sources])
+        compact = contract.format in COMPACT_FORMATS
+        value = typed(raw, _MOMENT, pattern=version.at.format, compact=compact, scale=None)
+        found.append(pl.lit(once_a_run(source, value)).alias("version_at"))
+    if version.sequence.sources:
+        raw = pl.coalesce([pl.col(s) for s in version.sequence.sources])
+        number = raw.str.extract(r"^(\d{1,18})$").cast(pl.Int64)
+        found.append(number.alias("feed_sequence"))
+    return found
+
+
+def _own_time(entity: Entity, known: Sequence[str]) -> list[pl.Expr]:
+    """`version_at`: the row's own version time, else the message's. A running number without a time
+    says nothing: it may have begun anew since."""
+    times = [c for c in (entity.version_time or "", "version_at") if c in known]
+    moments = [pl.col(c).cast(pl.Datetime("us", ZONE)) for c in times]
+    at = pl.coalesce(moments) if moments else pl.lit(None, pl.Datetime("us", ZONE))
+    number = pl.col("feed_sequence") if "feed_sequence" in known else pl.lit(None, pl.Int64())
+    return [at.alias("version_at"), pl.when(at.is_not_null()).then(number).alias("feed_sequence")]
 
 
 def _raw(field_map: FieldMap | None, contract: Contract, name: str) -> pl.Expr | None:

@@ -67,12 +67,41 @@ class RecordMap(_Strict):
     when: dict[str, list[str]] = {}
     fields: dict[str, FieldMap] = {}
 
+    @property
+    def maps(self) -> list[FieldMap]:
+        """Every field that a format reads for this entity alone."""
+        return [*self.fields.values()]
+
+
+class Version(_Strict):
+    """What a source says of the order in which it wrote: `at` (the message's own time; an entity's
+    `version_time` goes before it) and `sequence` (a running number, asked between equal times)."""
+
+    at: FieldMap = FieldMap()
+    sequence: FieldMap = FieldMap()
+
 
 class Mapping(_Strict):
-    """Record maps by entity plus the person block that all of a record's entities share."""
+    """Record maps by entity plus what all of a record's entities share: person and version."""
 
     person: dict[str, FieldMap] = {}
+    version: Version = Version()
     records: dict[str, RecordMap] = {}
+
+    @property
+    def shared(self) -> list[FieldMap]:
+        """Fields that every row needs, of whatever entity it is."""
+        return [*self.person.values(), self.version.at, self.version.sequence]
+
+    def unsaid(self, record: RecordMap) -> list[str]:
+        """Sources that only count messages: a row under another number is the same row."""
+        said = [*record.maps, *self.person.values(), self.version.at]
+        known = {source for item in said for source in item.sources}
+        return [source for source in self.version.sequence.sources if source not in known]
+
+    @property
+    def person_sources(self) -> list[str]:
+        return [source for item in self.person.values() for source in item.sources]
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "Mapping":
@@ -138,6 +167,7 @@ class Contract(_Strict):
     fields: dict[str, FieldMap] = {}
     person: dict[str, FieldMap] = {}
     accepted: dict[str, Window] = {}
+    version: Version = Version()
     codes: InstanceOf[Codes] = Field(default=Codes(), exclude=True, repr=False)
 
     @model_validator(mode="after")
@@ -161,7 +191,8 @@ class Contract(_Strict):
             kept = {name: whole.records[name] for name in self.entities}
             return whole.model_copy(update={"records": kept})
         assert self.entity is not None
-        return Mapping(person=self.person, records={self.entity: RecordMap(fields=self.fields)})
+        record = RecordMap(fields=self.fields)
+        return Mapping(person=self.person, version=self.version, records={self.entity: record})
 
     def window(self, entity: str) -> Window | None:
         """Days that rows of an entity may be about, around their arrival."""
@@ -175,7 +206,7 @@ class Contract(_Strict):
         """
         mapping = self.mapping()
         maps = [*mapping.person.values()]
-        maps += [f for record in mapping.records.values() for f in record.fields.values()]
+        maps += [f for record in mapping.records.values() for f in record.maps]
         names = sorted({f.code_map for f in maps if f.code_map})
         return {name: self.codes.crosswalk(name) for name in names}
 

@@ -89,7 +89,8 @@ def _entity_digest(entity: Entity, record: RecordMap) -> str:
     }
     rules = [(rule.id, rule.expression) for rule in entity.rules]
     window = entity.window.model_dump() if entity.window else None
-    return _digest([decides, rules, entity.person, entity.event_time, window])
+    times = [entity.event_time, entity.version_time]
+    return _digest([decides, rules, entity.person, times, window])
 
 
 @cache

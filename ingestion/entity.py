@@ -153,16 +153,24 @@ class Entity(BaseModel):
         return schema | LINEAGE
 
 
+VERSION: dict[str, pl.DataType] = {
+    "version_at": pl.Datetime("us", ZONE),  # when the source says that it wrote this version
+    "feed_sequence": pl.Int64(),  # its own running number, which decides between equal times
+    "arrival_batch_id": pl.String(),  # the batch that brought the bytes: later ones sort later
+}
+"""What orders the versions of a row, beside its place in the arrival (`versions.py`)."""
+
 LINEAGE: dict[str, pl.DataType] = {
     "feed": pl.String(),
     "member_id": pl.String(),
     "batch_id": pl.String(),
     "file_digest": pl.String(),
-    "file_number": pl.Int64(),  # of the batch's files, which are taken in the order of their names
+    "file_number": pl.Int64(),  # of the batch's files, which are taken by date, then name
     "record_number": pl.Int64(),
     "item_number": pl.Int64(),
     "received_at": pl.Datetime("us", ZONE),
     "row_digest": pl.UInt64(),
+    **VERSION,
 }
 
 

@@ -47,10 +47,9 @@ def golden_lines(contract: Contract, sample: Path, vault: Vault) -> Iterator[str
     blocks: list[pl.DataFrame] = []
     for name, table in parsed.tables.items():
         source, entity = clean(table), entities()[name]
-        named = [s for f in mapping.person.values() for s in f.sources]
         result = conform(
             source, entity=entity, record=mapping.records[name], contract=contract,
-            hidden=[field for field in named if field in source.columns],
+            hidden=[field for field in mapping.person_sources if field in source.columns],
         )  # fmt: skip
         rows = result.accepted.drop("row_digest")
         if entity.person and mapping.person:

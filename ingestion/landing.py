@@ -5,7 +5,7 @@ batch is landed (`ingest.py`, `again.py`) and when its rows become visible (`sil
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -121,12 +121,13 @@ class Landing:
     ) -> People | None:
         """Conform and write the rows of one entity; gives the people they name."""
         mapping, entity = self.contract.mapping(), entities()[name]
-        named = [s for f in mapping.person.values() for s in f.sources]
-        hidden = [field for field in named if field in source.columns]
+        hidden = [field for field in mapping.person_sources if field in source.columns]
         received = len(source)
         if name in self.carried:  # what repeats a row that stands is no news, whatever it is now
             stands = self.carried[name]["row_digest"]
-            source = source.filter(~row_digests(source, shared=hidden).is_in(stands.implode()))
+            unsaid = mapping.unsaid(mapping.records[name])
+            digests = row_digests(source, hidden, unsaid)
+            source = source.filter(~digests.is_in(stands.implode()))
         repeats = received - len(source)
         try:
             result = conform(
@@ -159,7 +160,9 @@ class Landing:
             persons = people(
                 source, fields=mapping.person, contract=self.contract, vault=self.vault
             )
-            accepted = accepted.join(persons.links, on=[FILE, RECORD, ITEM], how="left")
+            accepted = accepted.join(persons.links, on=_POSITION, how="left")
+            versions = result.accepted.select(*_POSITION, *_SAID)
+            persons = replace(persons, rows=persons.rows.join(versions, on=_POSITION, how="left"))
         self._write(entity, accepted, files)
         self.outcome.counts[name] = Count(
             received=received,
@@ -215,6 +218,7 @@ class Landing:
             record_number=pl.col(RECORD),
             item_number=pl.col(ITEM),
             received_at=pl.lit(self.moment).dt.convert_time_zone(ZONE).dt.cast_time_unit("us"),
+            arrival_batch_id=pl.lit(self.arrival_id),
         )
         carried = self.carried.pop(entity.entity, None)
         if carried is not None:
@@ -249,8 +253,7 @@ class Landing:
             (row["source_person_id"], {k: v for k, v in row.items() if k not in _NOT_SEALED})
             for row in sealed.iter_rows(named=True)
         )
-        position = {FILE: pl.lit(0), RECORD: pl.lit(0), ITEM: pl.lit(0)}
-        self._write(entity, rows.with_columns(**position), files)
+        self._write(entity, rows, files)
 
     def unreadable(self, problem: Problem, files: Sequence[tuple[str, str]]) -> Quarantined:
         """A problem as a piece of quarantine; the same one of the same bytes has the same id."""
@@ -272,6 +275,8 @@ def rows_by_day(entity: Entity, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.group_by("organization_id", day).len().drop_nulls()
 
 
+_POSITION = [FILE, RECORD, ITEM]
+_SAID = ("version_at", "feed_sequence")
 _NOT_SEALED = frozenset({"source_person_id", "row_digest"})
 
 

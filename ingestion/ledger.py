@@ -18,7 +18,7 @@ from ingestion.booking import Batch, Count, Days, Supersession, UnbalancedLedger
 from ingestion.clock import now
 from ingestion.definition import Definition
 
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 create table if not exists definition (
     definition_id text primary key, feed text not null, parts text not null);

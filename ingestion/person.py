@@ -27,7 +27,8 @@ SEALED = (
 @dataclass(frozen=True)
 class People:
     """`links`: position (file, record, item) to source_person_id, for every row that names someone.
-    `rows`: silver/source_person rows without lineage, one a distinct block, with `row_digest`.
+    `rows`: silver/source_person rows without lineage, one a distinct block, with `row_digest` and
+    the position where it stands first.
     `sealed`: the identifying fields by source_person_id and digest, for the vault only."""
 
     links: pl.DataFrame
@@ -72,7 +73,7 @@ def people(
     A person is known within a member by the local number, else by ID number, card, insurance
     number, else by name, birth date and phone together. A record that names nobody has no link.
     """
-    block = source.select(*(_field(n, fields).alias(n) for n in _NAMES))
+    block = source.select(FILE, RECORD, ITEM, *(_field(n, fields).alias(n) for n in _NAMES))
     first, run = runs(block, _NAMES)
     blocks = block.filter(first).with_columns(pl.col("id_number").str.to_uppercase())
     blocks = blocks.with_columns(row_digests(blocks), run.filter(first).alias("_run"))
@@ -101,6 +102,7 @@ def people(
         vault.tokens("name", blocks["person_name"]).alias("name_token"),
         vault.tokens("phone", blocks["phone"]).alias("phone_token"),
         "sex_code", "sex_code_raw", "birth_date", "has_valid_id_number", "row_digest",
+        FILE, RECORD, ITEM,
     )  # fmt: skip
     known = pl.DataFrame({"_run": blocks["_run"], "source_person_id": rows["source_person_id"]})
     links = source.select(FILE, RECORD, ITEM, run.alias("_run")).join(known, on="_run", how="left")
@@ -108,7 +110,7 @@ def people(
     sealed = blocks.select(*SEALED, "row_digest").with_columns(rows["source_person_id"])
     return People(
         links.drop("_run"),
-        rows.filter(named).unique("row_digest", maintain_order=True),
+        rows.filter(named).unique("row_digest", keep="first", maintain_order=True),
         sealed.filter(named).unique("row_digest", maintain_order=True),
     )
 

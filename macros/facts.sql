@@ -75,12 +75,33 @@
 {%- endmacro %}
 
 {#
-    The order of versions by arrival, last first. Within a batch the files come in the order of their
-    names, and rows in their order in the file.
+    When a version of a key became the current one (docs/decisions/0015-version-order.md): the time
+    its source says, or, where that says none, the latest time said before it in order of arrival.
 #}
-{% macro latest_arrival_first() -%}
-    received_at desc nulls last,
-            batch_id desc nulls last,
+{% macro current_at(key) -%}
+    coalesce(
+            version_at,
+            max(version_at) over (
+                partition by {{ key | join(', ') }}
+                order by
+                    arrival_batch_id asc nulls first,
+                    file_number asc nulls first,
+                    record_number asc nulls first,
+                    item_number asc nulls first
+                rows between unbounded preceding and current row
+            )
+        )
+{%- endmacro %}
+
+{#
+    The order of versions, last first; `current_at` stands beside them. Between equal times the
+    source's running number decides, then arrival: batch, file of the batch, record, item.
+    `ingestion/versions.py` is the same order for Polars.
+#}
+{% macro latest_version_first() -%}
+    current_at desc nulls last,
+            feed_sequence desc nulls first,
+            arrival_batch_id desc nulls last,
             file_number desc nulls last,
             record_number desc nulls last,
             item_number desc nulls last

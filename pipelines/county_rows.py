@@ -28,6 +28,7 @@ from ingestion.ledger import Ledger
 _PLACE = ["file_digest", RECORD]
 _LAKE = " lake"
 _REVERSAL = "is_reversed"
+_SAID = "said_at"
 _EXAMPLES = 3
 _TOLERANCE = 1e-6
 
@@ -122,12 +123,16 @@ def _digest(digests: dict[str, str]) -> pl.Expr:
 
 
 def _in_library(feed: str, entity: Entity, truth: pl.DataFrame, library: pl.DataFrame) -> RowCheck:
-    """The current row of each key: of its versions the latest, else the one sent last. A reversal
-    takes a row back and does not replace it."""
+    """The current row of each key: of its versions the latest, else the one sent last; one that
+    says no time was the latest when sent. A reversal takes a row back and does not replace it."""
     key = [name for name in entity.key if name in truth.columns]
+    truth = truth.sort(FILE, RECORD)
     order: list[str] = [FILE, RECORD]
     if entity.version_time in truth.columns:
-        order.insert(0, str(entity.version_time))
+        own = pl.col(str(entity.version_time))
+        before = own.cum_max().fill_null(strategy="forward").over(key)
+        truth = truth.with_columns(pl.coalesce(own, before).alias(_SAID))
+        order.insert(0, _SAID)
     if _REVERSAL in truth.columns:
         order.insert(0, "stands")
         taken_back = pl.col(_REVERSAL).fill_null(value=False)

@@ -102,12 +102,6 @@ def latest_sql(model: Model, entity: Entity) -> str:
     person = ["person_id"] if entity.person else []
     selected = [f"person_link.{c}" if c in person else f"latest.{c}" for c in columns]
     arguments = f"'{entity.entity}', key{', linked=true' if entity.person else ''}"
-    order = ["{{ latest_arrival_first() }}"]
-    if entity.version_time:
-        order.insert(0, f"{entity.version_time} desc nulls last")
-        newest = f"the one with the latest {entity.version_time}, then the last to arrive"
-    else:
-        newest = "the last to arrive"
     return "\n".join(
         [
             f"-- Grain: {model.grain}.",
@@ -123,12 +117,19 @@ def latest_sql(model: Model, entity: Entity) -> str:
             "),",
             "",
             *(_PERSON_LINK if entity.person else []),
-            f"-- Of all versions of a key {newest}.",
+            "ordered as (",
+            "    select",
+            "        *,",
+            "        {{ current_at(key) }} as current_at",
+            "    from versions",
+            "),",
+            "",
+            "-- Of all versions of a key the latest (docs/decisions/0015-version-order.md).",
             "latest as (",
-            "    select * from versions",
+            "    select * from ordered",
             "    qualify row_number() over (",
             *_listed("partition by", entity.key, 8),
-            *_listed("order by", order, 8),
+            *_listed("order by", ["{{ latest_version_first() }}"], 8),
             "    ) = 1",
             "),",
             "",

@@ -50,10 +50,10 @@ def read(
         One table an entity, all values as text; `_record` is the row in rowid order, `_item` 1.
     """
     options = options or {}
-    person = [source for item in mapping.person.values() for source in item.sources]
-    groups = [item.sources for item in mapping.person.values() if item.sources]
+    person = [source for item in mapping.shared for source in item.sources]
+    groups = [item.sources for item in mapping.shared if item.sources]
     for record in mapping.records.values():
-        groups += [item.sources for item in record.fields.values() if item.sources]
+        groups += [item.sources for item in record.maps if item.sources]
         groups += [(name,) for name in record.when]
     frames: dict[str, list[pl.DataFrame]] = {entity: [] for entity in mapping.records}
     problems: list[Problem] = []
@@ -166,7 +166,7 @@ def _as_text(value: object) -> str | None:
 
 
 def _columns(record: RecordMap, person: Sequence[str]) -> list[str]:
-    own = [source for item in record.fields.values() for source in item.sources]
+    own = [source for item in record.maps for source in item.sources]
     return list(dict.fromkeys([*own, *person, *record.when]))
 
 

@@ -134,9 +134,9 @@ Defect = tuple[str, str]
 
 
 def _wanted(mapping: Mapping) -> list[str]:
-    found = [source for item in mapping.person.values() for source in item.sources]
+    found = [source for item in mapping.shared for source in item.sources]
     for record in mapping.records.values():
-        found += [source for item in record.fields.values() for source in item.sources]
+        found += [source for item in record.maps for source in item.sources]
         found += record.when
     return list(dict.fromkeys(found))
 

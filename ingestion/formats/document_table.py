@@ -24,7 +24,7 @@ class DocumentTable:
 
     def __init__(self, record: RecordMap, person: Sequence[str]) -> None:
         self.record = record
-        own = [source for item in record.fields.values() for source in item.sources]
+        own = [source for item in record.maps for source in item.sources]
         self.paths = list(dict.fromkeys([*own, *person, *record.when]))
         self.columns: list[list[str | None]] = [[] for _ in self.paths]
         self.files: list[int] = []
@@ -57,7 +57,7 @@ class DocumentTable:
 
 def tables_of(mapping: Mapping) -> dict[str, DocumentTable]:
     """An empty table for each entity of a mapping."""
-    person = [source for item in mapping.person.values() for source in item.sources]
+    person = [source for item in mapping.shared for source in item.sources]
     return {entity: DocumentTable(record, person) for entity, record in mapping.records.items()}
 
 

@@ -26,7 +26,7 @@ class _Table:
 
     def __init__(self, record: RecordMap, person: Sequence[str]) -> None:
         self.record = record
-        own = [source for item in record.fields.values() for source in item.sources]
+        own = [source for item in record.maps for source in item.sources]
         self.names = list(dict.fromkeys([*own, *person, *record.when]))
         known = {*TRACE_FIELDS, *MEASUREMENT_FIELDS, ITEM_NUMBER}
         unknown = [n for n in self.names if n not in known and not n.startswith("measurement[")]
@@ -81,7 +81,7 @@ def read(
         ValueError: the mapping names an unknown field.
     """
     limit = int((options or {}).get("max_bytes", MAX_FILE_BYTES))
-    person = [source for item in mapping.person.values() for source in item.sources]
+    person = [source for item in mapping.shared for source in item.sources]
     tables = {entity: _Table(record, person) for entity, record in mapping.records.items()}
     problems: list[Problem] = []
     counts: list[int] = []

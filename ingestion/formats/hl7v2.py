@@ -71,10 +71,10 @@ def read(
 
     Source: HL7 v2.5.1, chapter 2.
     """
-    person = [source for item in mapping.person.values() for source in item.sources]
+    person = [source for item in mapping.shared for source in item.sources]
     requests = {}
     for entity, record in mapping.records.items():
-        own = [source for item in record.fields.values() for source in item.sources]
+        own = [source for item in record.maps for source in item.sources]
         each = "message" if record.each == "row" else record.each
         requests[entity] = Request(each, tuple(dict.fromkeys([*own, *person])), record.when)
     return read_tables(files, requests, encoding=encoding, options=options)

@@ -30,7 +30,7 @@ class _Table:
 
     def __init__(self, record: RecordMap, person: Sequence[str]) -> None:
         self.record = record
-        own = [source for item in record.fields.values() for source in item.sources]
+        own = [source for item in record.maps for source in item.sources]
         self.paths = list(dict.fromkeys([*own, *person, *record.when]))
         for path in self.paths:
             compile_path(path.removeprefix("/"))
@@ -93,7 +93,7 @@ def read(
     options = options or {}
     member = str(options["records"]) if "records" in options else None
     limit = int(options.get("max_bytes", MAX_FILE_BYTES))
-    person = [source for item in mapping.person.values() for source in item.sources]
+    person = [source for item in mapping.shared for source in item.sources]
     tables = {entity: _Table(record, person) for entity, record in mapping.records.items()}
     problems: list[Problem] = []
     counts: list[int] = []

@@ -66,10 +66,10 @@ def read(
         One table an entity; `_record` is the data row below the header, `_item` 1. A file without
         a declared column is refused whole; a row of another width is refused alone.
     """
-    person = [source for item in mapping.person.values() for source in item.sources]
-    groups = [item.sources for item in mapping.person.values() if item.sources]
+    person = [source for item in mapping.shared for source in item.sources]
+    groups = [item.sources for item in mapping.shared if item.sources]
     for record in mapping.records.values():
-        groups += [item.sources for item in record.fields.values() if item.sources]
+        groups += [item.sources for item in record.maps if item.sources]
         groups += [(name,) for name in record.when]
     declared = list(dict.fromkeys(name for group in groups for name in group))
     frames: dict[str, list[pl.DataFrame]] = {entity: [] for entity in mapping.records}
@@ -159,7 +159,7 @@ def _header_row(grid: Grid, declared: Sequence[str], options: Options) -> int:
 
 
 def _columns(record: RecordMap, person: Sequence[str]) -> list[str]:
-    own = [source for item in record.fields.values() for source in item.sources]
+    own = [source for item in record.maps for source in item.sources]
     return list(dict.fromkeys([*own, *person, *record.when]))
 
 

@@ -84,7 +84,7 @@ class _Table:
         self.row = row if record.each == ROW else record.each
         if self.row is None:
             raise ValueError("options.row must name the repeated element")
-        own = [source for item in record.fields.values() for source in item.sources]
+        own = [source for item in record.maps for source in item.sources]
         self.paths = list(dict.fromkeys([*own, *person, *record.when]))
         self._compiled = [
             None if path == ITEM_NUMBER else compile_path(path) for path in self.paths
@@ -137,7 +137,7 @@ def read(
         ValueError: no row element is named, or the mapping holds something that is no path.
     """
     name = (options or {}).get("row")
-    person = [source for item in mapping.person.values() for source in item.sources]
+    person = [source for item in mapping.shared for source in item.sources]
     tables = {
         entity: _Table(record, person, None if name is None else str(name))
         for entity, record in mapping.records.items()

@@ -8,18 +8,29 @@ leaves the inbox, is left with its reason and stops nothing else.
 
 import hashlib
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from ingestion.entity import ZONE
 from ingestion.transports import CHUNK_BYTES, Arrival, Changed, Left, Why
 
 SETTLE_SECONDS = 2.0
 HELD_BYTES = 64 << 20
 """A file up to this size is read once and held; a larger one is passed over in chunks."""
+_DATE = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)(?:"
+    r"(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?(?:\d{4}|\d{6})?"  # 202606, 20260611, 20260611093000
+    r"|[-_.年](1[0-2]|0?[1-9])(?:[-_.月]([12]\d|3[01]|0?[1-9]))?"  # 2026-06-11, 2026年6月
+    r")(?!\d)"
+)
+_DIGITS = re.compile(r"(\d+)")
 _UNFINISHED = (".tmp", ".part", ".filepart", ".crdownload")
 
 
@@ -48,7 +59,8 @@ class Directory:
     def waiting(
         self, feed: str, pattern: str, seen: set[tuple[str, int, int]]
     ) -> Sequence[Waiting]:
-        """Files of a pattern not yet taken, oldest name first; `CSV` matches `csv`."""
+        """Files of a pattern not yet taken, in the order in which they were sent, as far as date
+        and name say it (`file_order`); `CSV` matches `csv`."""
         found = []
         for path in self._matching(pattern):
             name = name_of(path, self.inbox)
@@ -72,7 +84,7 @@ class Directory:
                         time.time(),
                     )
                 )  # fmt: skip
-        return found
+        return sorted(found, key=lambda one: file_order(one.name, one.modified_ns))
 
     def take(self, feed: str, waiting: Sequence[object]) -> Iterator[Arrival]:
         """Read them in order, after one wait for all that were touched just now."""
@@ -128,7 +140,7 @@ class Directory:
                 and not n.startswith(".")
                 and not n.lower().endswith(_UNFINISHED)
             ]
-        return sorted(found)
+        return found
 
     def _leaves(self, path: Path) -> bool:
         """Whether a link on the way, or the file itself, leads out of the inbox."""
@@ -182,6 +194,27 @@ class Directory:
 
     def _leave(self, feed: str, name: str, why: Why, detail: str = "") -> None:
         self.left.append(Left(feed, name, why, detail))
+
+
+def file_order(name: str, modified_ns: int) -> tuple[str, list[tuple[int, int, str]], str]:
+    """Sort key of files that wait together: their date, then their name.
+
+    The date is the last one that the name says (`20260611`, `2026-06-11`, `202606`, `2026年6月`),
+    else the minute in which the file was last written. Names are read as people count: `part2`
+    before `part10`, and `visits` before `visits_2` whatever the ending.
+    """
+    stem = name.rpartition(".")[0] or name
+    said = [
+        f"{year}{int(month or month_apart):02}{(day or day_apart).rjust(2, '0')}".removesuffix("00")
+        for year, month, day, month_apart, day_apart in _DATE.findall(stem.rpartition("/")[2])
+    ]
+    written = datetime.fromtimestamp(modified_ns / 1e9, ZoneInfo(ZONE))
+    pieces = [
+        (0, int(piece), "") if piece.isdecimal() else (1, 0, piece)
+        for piece in _DIGITS.split(stem)
+        if piece
+    ]
+    return (said[-1] if said else f"{written:%Y%m%d%H%M}", pieces, name)
 
 
 def name_of(path: Path, inbox: Path) -> str:

@@ -36,10 +36,17 @@ candidates as (
     select * from reversal_only
 ),
 
+ordered as (
+    select
+        *,
+        {{ current_at(key) }} as current_at
+    from candidates
+),
+
 latest as (
-    select * from candidates
+    select * from ordered
     qualify row_number() over (
-        partition by settlement_id order by {{ latest_arrival_first() }}
+        partition by settlement_id order by {{ latest_version_first() }}
     ) = 1
 ),
 

@@ -13,15 +13,22 @@ person_link as (
     select * from {{ source('identity', 'person_link') }}
 ),
 
--- Of all versions of a key the last to arrive.
+ordered as (
+    select
+        *,
+        {{ current_at(key) }} as current_at
+    from versions
+),
+
+-- Of all versions of a key the latest (docs/decisions/0015-version-order.md).
 latest as (
-    select * from versions
+    select * from ordered
     qualify row_number() over (
         partition by
             organization_id,
             visit_id
         order by
-            {{ latest_arrival_first() }}
+            {{ latest_version_first() }}
     ) = 1
 ),
 

@@ -9,10 +9,17 @@ person_link as (
     select * from {{ source('identity', 'person_link') }}
 ),
 
+ordered as (
+    select
+        *,
+        {{ current_at(['sop_instance_uid']) }} as current_at
+    from imaging_instance
+),
+
 latest as (
-    select * from imaging_instance
+    select * from ordered
     qualify row_number() over (
-        partition by sop_instance_uid order by {{ latest_arrival_first() }}
+        partition by sop_instance_uid order by {{ latest_version_first() }}
     ) = 1
 ),
 

@@ -5,10 +5,17 @@ organization as (
     select * from {{ source('silver', 'organization') }}
 ),
 
+ordered as (
+    select
+        *,
+        {{ current_at(['organization_id', 'valid_from']) }} as current_at
+    from organization
+),
+
 latest as (
-    select * from organization
+    select * from ordered
     qualify row_number() over (
-        partition by organization_id, valid_from order by {{ latest_arrival_first() }}
+        partition by organization_id, valid_from order by {{ latest_version_first() }}
     ) = 1
 ),
 

@@ -9,10 +9,17 @@ person_link as (
     select * from {{ source('identity', 'person_link') }}
 ),
 
+ordered as (
+    select
+        *,
+        {{ current_at(['resident_id']) }} as current_at
+    from resident
+),
+
 latest as (
-    select * from resident
+    select * from ordered
     qualify row_number() over (
-        partition by resident_id order by {{ latest_arrival_first() }}
+        partition by resident_id order by {{ latest_version_first() }}
     ) = 1
 ),
 

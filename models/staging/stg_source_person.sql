@@ -9,10 +9,17 @@ person_link as (
     select * from {{ source('identity', 'person_link') }}
 ),
 
+ordered as (
+    select
+        *,
+        {{ current_at(['source_person_id']) }} as current_at
+    from source_person
+),
+
 latest as (
-    select * from source_person
+    select * from ordered
     qualify row_number() over (
-        partition by source_person_id order by {{ latest_arrival_first() }}
+        partition by source_person_id order by {{ latest_version_first() }}
     ) = 1
 ),
 

@@ -45,7 +45,9 @@ def again(site: Site, contract: Contract, *, careful: bool = False) -> Conformed
 def rows(site: Site) -> pl.DataFrame:
     paths = sorted(site.lake.silver(ENTITY).glob("*/*.parquet"))
     frame = pl.read_parquet(paths, hive_partitioning=False)
-    return frame.drop("batch_id", "received_at", "source_person_id").sort("visit_id")
+    return frame.drop("batch_id", "arrival_batch_id", "received_at", "source_person_id").sort(
+        "visit_id"
+    )
 
 
 def days(site: Site) -> list[tuple[object, ...]]:

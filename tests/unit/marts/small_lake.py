@@ -61,6 +61,8 @@ def write_lake(
                 "item_number": 0,
                 "received_at": RECEIVED_AT,
                 "row_digest": number,
+                "version_at": row.get(entity.version_time or ""),
+                "arrival_batch_id": row.get("batch_id", "b1"),
             }
             | row
             for number, row in enumerate(rows.get(name, []), start=1)
