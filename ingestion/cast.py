@@ -17,6 +17,8 @@ COMPACT_FORMATS = frozenset({"hl7v2", "hl7v3", "cda", "dicom", "ecg"})
 _PARTIAL = r"\d{6}(?:\d{2}){0,4}"
 _WHOLE = r"\d{8}(?:\d{4}(?:\d{2})?)?"
 _ZONED = r"^(.*\d:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})$"
+_DATE_CELL = r"^\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2}:\d{2})?$"
+"""How a true date of a spreadsheet or database is read, whatever way of writing was agreed on."""
 _BEGIN = "00000001000000"  # what a partial time leaves out: first day, midnight
 
 
@@ -58,7 +60,8 @@ def _scaled(number: pl.Expr, scale: float | None) -> pl.Expr:
 
 def _moment(raw: pl.Expr, pattern: str | None, compact: bool) -> pl.Expr:
     if pattern is not None:
-        return raw.str.to_datetime(pattern, strict=False, time_unit="us")
+        agreed = raw.str.to_datetime(pattern, strict=False, time_unit="us")
+        return pl.coalesce(agreed, _iso(pl.when(raw.str.contains(_DATE_CELL)).then(raw)))
     return _compact(raw) if compact else _iso(raw)
 
 

@@ -24,6 +24,9 @@ _CAST_REASON = {
     "integer": "not_a_number", "double": "not_a_number", "money": "not_a_number",
     "boolean": "unknown_code", "date": "impossible_date", "timestamp": "impossible_date",
 }  # fmt: skip
+_MEASURED = frozenset({"integer", "double", "money", "date", "timestamp"})
+_NO_VALUE = r"^(?:[-–—/]+|\\N|NULL|null|无)$"
+"""What stands where a number or a time would, and says that there is none."""
 _POSITION = (FILE, RECORD, ITEM)
 _MOMENT = Column(type="timestamp", label_zh="")
 
@@ -118,6 +121,8 @@ def conform(
         raw = _raw(field_map, contract, name)
         given = pl.lit(None, pl.String) if raw is None else raw
         mapped = mapped_code(given, field_map, contract)
+        if column.type in _MEASURED and raw is not None:
+            mapped = pl.when(~mapped.str.contains(_NO_VALUE)).then(mapped)
         required = column.required or bool(field_map and field_map.required)
         if column.code_system:
             known = list(contract.codes.code_system(column.code_system))

@@ -17,6 +17,7 @@ from typing import Any
 from ingestion.contract import Contract, FieldMap, RecordMap
 from ingestion.crosswalk import Codes
 from ingestion.entity import Entity, entities
+from ingestion.person import READING
 
 _DIGITS = 16
 
@@ -68,6 +69,7 @@ def definition_of(contract: Contract) -> Definition:
             if system:
                 parts[f"codes/{system}"] = _list_digest(contract.codes, system, "codes")
     if mapping.person:
+        parts["person"] = _digest([READING, sorted(entities()["source_person"].columns)])
         parts["codes/sex"] = _list_digest(contract.codes, "sex", "codes")
     for field_map in maps:
         if field_map.code_map:

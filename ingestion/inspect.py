@@ -132,7 +132,7 @@ def _hl7v2(file: SourceFile) -> FileReport:
         )
         for entity, record in mapping.records.items()
     }
-    own = [path for path in person if compile_path(path).segment == "PID"]
+    own = [path for path in person if compile_path(path.split(hl7v2.JOIN)[0]).segment == "PID"]
     requests |= {
         "_message": hl7v2.Request("message", ("MSH-7.1",)),
         "_person": hl7v2.Request("PID", tuple(dict.fromkeys(own))),

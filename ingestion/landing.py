@@ -157,9 +157,8 @@ class Landing:
         kept, again = self._refuse(refused, known)
         persons = None
         if entity.person and mapping.person:
-            persons = people(
-                source, fields=mapping.person, contract=self.contract, vault=self.vault
-            )
+            taken = source.join(result.accepted, on=_POSITION, how="semi")
+            persons = people(taken, fields=mapping.person, contract=self.contract, vault=self.vault)
             accepted = accepted.join(persons.links, on=_POSITION, how="left")
             versions = result.accepted.select(*_POSITION, *_SAID)
             persons = replace(persons, rows=persons.rows.join(versions, on=_POSITION, how="left"))

@@ -1,27 +1,44 @@
 """The person block of a record: tokens for silver, sealed fields for the vault.
 
-Belongs here: what identifies a person in one member's records. Not here: who is who across members
-(`identity/`).
+Belongs here: what identifies a person in one member's records. Not here: reading one value
+(`person_values.py`), forms of a name (`name_keys.py`), who is who across members (`identity/`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from ingestion.cast import COMPACT_FORMATS, typed
+from ingestion.cast import COMPACT_FORMATS
 from ingestion.conform import mapped_code, row_digests
 from ingestion.contract import Contract, FieldMap
 from ingestion.entity import entities
 from ingestion.formats.source import FILE, ITEM, RECORD
+from ingestion.name_keys import keys_of
+from ingestion.person_values import (
+    NUMBERS,
+    birth_date,
+    birth_in,
+    current_id_number,
+    is_lossy,
+    nameless,
+    national,
+    number,
+    person_name,
+    phone,
+    plain,
+    repairs,
+    valid_id_number,
+)
 from ingestion.runs import runs
 from ingestion.vault import Vault
 
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CHECK = "10X98765432"
 SEALED = (
     "local_id", "person_name", "id_number", "health_card_number", "insurance_number", "phone",
     "address",
 )  # fmt: skip
+READING = 2
+"""Counts up when this file reads the same block otherwise: older batches then lag."""
 
 
 @dataclass(frozen=True)
@@ -36,72 +53,56 @@ class People:
     sealed: pl.DataFrame
 
 
-def current_id_number(number: pl.Expr) -> pl.Expr:
-    """A citizen number of 15 digits as its 18 characters; any other number as it is.
-
-    The first generation had no century, always 19, and no check character (GB 11643-1989).
-    """
-    first_17 = number.str.slice(0, 6) + "19" + number.str.slice(6, 9)
-    return (
-        pl.when(number.str.contains(r"^\d{15}$"))
-        .then(first_17 + _check_character(first_17))
-        .otherwise(number)
-    )
-
-
-def _check_character(number: pl.Expr) -> pl.Expr:
-    """ISO 7064 MOD 11-2 over the first 17 characters."""
-    total = pl.sum_horizontal(
-        number.str.slice(i, 1).cast(pl.Int32, strict=False) * w for i, w in enumerate(_WEIGHTS)
-    )
-    return (total % 11).replace_strict(
-        list(range(11)), list(_CHECK), default=None, return_dtype=pl.String
-    )
-
-
-def valid_id_number(number: pl.Expr) -> pl.Expr:
-    """True for an 18-character citizen number with a right check character (GB 11643-1999)."""
-    shaped = number.str.contains(r"^\d{17}[\dX]$")
-    return shaped & (_check_character(number) == number.str.slice(17, 1))
-
-
 def people(
     source: pl.DataFrame, *, fields: dict[str, FieldMap], contract: Contract, vault: Vault
 ) -> People:
     """Tokens and sealed fields of the people in one cleaned source table.
 
-    A person is known within a member by the local number, else by ID number, card, insurance
-    number, else by name, birth date and phone together. A record that names nobody has no link.
+    A person is known within a member by the local number, else by a valid ID number, else by ID
+    number, card or insurance number with the name, else by name, birth date and phone together. A
+    record that names nobody has no link. What was given and identifies nobody is named in
+    `identity_flags`.
     """
-    block = source.select(FILE, RECORD, ITEM, *(_field(n, fields).alias(n) for n in _NAMES))
-    first, run = runs(block, _NAMES)
-    blocks = block.filter(first).with_columns(pl.col("id_number").str.to_uppercase())
-    blocks = blocks.with_columns(row_digests(blocks), run.filter(first).alias("_run"))
+    read = list(dict.fromkeys(s for name in _NAMES for s in _sources(name, fields)))
+    first, run = runs(source, read)
+    given = source.filter(first)
+    blocks, flags = _blocks(given, fields)
+    blocks = blocks.with_columns(
+        row_digests(blocks), run.filter(first).alias("_run"), *given.select(FILE, RECORD, ITEM)
+    )
     numbers = blocks.select(current_id_number(pl.col("id_number"))).to_series()
     valid = blocks.select(valid_id_number(pl.lit(numbers)).fill_null(False)).to_series()
     compact = contract.format in COMPACT_FORMATS
     birth = fields.get("birth_date")
-    columns = entities()["source_person"].columns
     typed_blocks = blocks.with_columns(
         _sex(fields, contract).alias("sex_code"),
         pl.col("sex_code").alias("sex_code_raw"),
-        typed(
-            pl.col("birth_date"), columns["birth_date"],
-            pattern=birth.format if birth else None, compact=compact, scale=None,
+        birth_date(
+            pl.col("birth_date"), entities()["source_person"].columns["birth_date"],
+            pattern=birth.format if birth else None, compact=compact,
         ).alias("birth_date"),
         valid.alias("has_valid_id_number"),
+        pl.Series("_number", numbers),
     )  # fmt: skip
+    flags = [
+        *flags,
+        _flag(blocks["id_number"].is_not_null() & ~valid, "invalid:id_number"),
+        _flag(
+            blocks["birth_date"].is_not_null() & typed_blocks["birth_date"].is_null(),
+            "unreadable:birth_date",
+        ),
+    ]
     keys = _keys(typed_blocks, contract.member)
     rows = typed_blocks.select(
         vault.tokens("person", keys).alias("source_person_id"),
-        vault.tokens(
-            "id_number", pl.select(pl.when(valid).then(numbers)).to_series()
-        ).alias("id_number_token"),
-        vault.tokens("health_card", blocks["health_card_number"]).alias("health_card_token"),
-        vault.tokens("insurance", blocks["insurance_number"]).alias("insurance_token"),
-        vault.tokens("name", blocks["person_name"]).alias("name_token"),
-        vault.tokens("phone", blocks["phone"]).alias("phone_token"),
-        "sex_code", "sex_code_raw", "birth_date", "has_valid_id_number", "row_digest",
+        *_number_tokens(blocks, numbers, valid, vault),
+        *_name_tokens(blocks["person_name"], vault),
+        "sex_code", "sex_code_raw", "birth_date",
+        pl.when("has_valid_id_number").then(birth_in(pl.col("_number"))).alias("id_birth_date"),
+        "has_valid_id_number",
+        pl.select(pl.concat_list(flags).list.drop_nulls().list.join(";").alias("f"))
+        .select(pl.when(pl.col("f") != "").then("f")).to_series().alias("identity_flags"),
+        "row_digest",
         FILE, RECORD, ITEM,
     )  # fmt: skip
     known = pl.DataFrame({"_run": blocks["_run"], "source_person_id": rows["source_person_id"]})
@@ -118,11 +119,96 @@ def people(
 _NAMES = (*SEALED, "sex_code", "birth_date")
 
 
-def _field(name: str, fields: dict[str, FieldMap]) -> pl.Expr:
+def _sources(name: str, fields: dict[str, FieldMap]) -> Sequence[str]:
     field_map = fields.get(name)
-    if field_map is None or not field_map.sources:
-        return pl.lit(None, pl.String)
-    return pl.coalesce([pl.col(s) for s in field_map.sources])
+    return field_map.sources if field_map else ()
+
+
+def _blocks(given: pl.DataFrame, fields: dict[str, FieldMap]) -> tuple[pl.DataFrame, list[pl.Expr]]:
+    """The block of each row as it identifies, and flags of what was given and does not.
+
+    Of several sources the first that identifies is taken; a local number that is a citizen number
+    is none.
+    """
+    columns: list[pl.Series] = []
+    flags: list[pl.Expr] = []
+    for name in _NAMES:
+        raw = [given.select(plain(pl.col(s))).to_series() for s in _sources(name, fields)]
+        texts = [_read(name, value) for value in raw]
+        if not texts:
+            columns.append(pl.Series(name, [None] * given.height, dtype=pl.String))
+            continue
+        found = pl.select(pl.coalesce([pl.lit(t) for t in texts])).to_series().alias(name)
+        columns.append(found)
+        if name in NUMBERS or name == "person_name":
+            was = pl.select(pl.coalesce([pl.lit(r) for r in raw])).to_series()
+            lost = found.is_null() & was.is_not_null()
+            lossy = lost & pl.select(is_lossy(pl.lit(was)).fill_null(False)).to_series()
+            flags.append(_flag(lossy, f"lossy:{name}"))
+            flags.append(_flag(lost & ~lossy, f"placeholder:{name}"))
+    return pl.DataFrame(columns), flags
+
+
+def _read(name: str, value: pl.Series) -> pl.Series:
+    text = pl.lit(value)
+    if name == "person_name":
+        whole = pl.lit(pl.select(person_name(text)).to_series())
+        text = pl.when(~nameless(whole)).then(whole)
+    elif name == "id_number":
+        text = national(number(text))
+    elif name == "phone":
+        text = number(pl.coalesce(phone(number(text)), number(text)))
+    elif name == "local_id":
+        own = number(text)
+        text = pl.when(~valid_id_number(own.str.to_uppercase()).fill_null(False)).then(own)
+    elif name in NUMBERS:
+        text = number(text)
+    return pl.select(text).to_series().cast(pl.String)
+
+
+def _flag(where: pl.Series, what: str) -> pl.Expr:
+    return pl.when(pl.lit(where)).then(pl.lit(what))
+
+
+def _number_tokens(
+    blocks: pl.DataFrame, numbers: pl.Series, valid: pl.Series, vault: Vault
+) -> list[pl.Series]:
+    """Tokens of numbers. A wrong ID number is kept as it was written, with the valid numbers that
+    one slip makes of it."""
+    right = pl.select(pl.when(valid).then(numbers)).to_series()
+    wrong = pl.select(pl.when(~valid).then(numbers)).to_series()
+    known = wrong.drop_nulls().unique()
+    mended = pl.Series(
+        [
+            " ".join(vault.token("id_number", one) for one in repairs(text)) or None
+            for text in known
+        ],
+        dtype=pl.String,
+    )
+    return [
+        vault.tokens("id_number", right).alias("id_number_token"),
+        vault.tokens("id_written", wrong).alias("id_written_token"),
+        wrong.replace_strict(known, mended, default=None, return_dtype=pl.String).alias(
+            "id_repair_tokens"
+        ),
+        vault.tokens("health_card", blocks["health_card_number"]).alias("health_card_token"),
+        vault.tokens("insurance", blocks["insurance_number"]).alias("insurance_token"),
+        vault.tokens("phone", blocks["phone"]).alias("phone_token"),
+        vault.tokens("address", blocks["address"].str.replace_all(r"\s+", "")).alias(
+            "address_token"
+        ),
+    ]
+
+
+def _name_tokens(names: pl.Series, vault: Vault) -> list[pl.Series]:
+    keys = keys_of(names)
+    return [
+        vault.tokens("name", keys["plain"]).alias("name_token"),
+        vault.tokens("name_sound", keys["sound"]).alias("name_sound_token"),
+        vault.tokens("name_consonants", keys["consonants"]).alias("name_consonants_token"),
+        vault.tokens("surname", keys["surname"]).alias("surname_token"),
+        vault.tokens("name", keys["mother"]).alias("mother_token"),
+    ]
 
 
 def _sex(fields: dict[str, FieldMap], contract: Contract) -> pl.Expr:
@@ -138,10 +224,15 @@ def _keys(blocks: pl.DataFrame, member: str) -> pl.Series:
     return weak.select(
         pl.coalesce(
             part(f"local|{member}", "local_id"),
+            pl.when("has_valid_id_number").then(part("id_number", "_number")),
+            part("id_number", "id_number", "person_name"),
+            part("health_card", "health_card_number", "person_name"),
+            part("insurance", "insurance_number", "person_name"),
             part("id_number", "id_number"),
             part("health_card", "health_card_number"),
             part("insurance", "insurance_number"),
             part(f"name|{member}", "person_name", "birth", "phone"),
             part(f"name|{member}", "person_name", "birth"),
+            part(f"name|{member}", "person_name", "phone"),
         )
     ).to_series()

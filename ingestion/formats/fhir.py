@@ -90,7 +90,7 @@ class Library:
         if not isinstance(reference, dict):
             return None
         text = reference.get("reference")
-        text = text if isinstance(text, str) else ""
+        text = text.partition("/_history/")[0] if isinstance(text, str) else ""
         if text.startswith("#"):
             contained = of.get("contained")
             for one in contained if isinstance(contained, list) else []:

@@ -28,6 +28,8 @@ from ingestion.formats.source import (
 )
 
 MESSAGE_TYPE = "MSH-9"
+JOIN = "&"
+"""Between paths whose values belong together, as in FHIR: `PID-5.1&PID-5.2`."""
 ANSWERS = ("ACK", "MCF", "NAK")
 """Types of messages that only answer another one and carry nothing of their own: HL7 v2.5.1,
 2.13 (general acknowledgement) and table 0076."""
@@ -58,7 +60,8 @@ def read(
 
     Args:
         files: Whole files.
-        mapping: Its sources are paths such as `PID-3.1`, `PID-3(NNCHN).1`, `OBX-5`.
+        mapping: Its sources are paths such as `PID-3.1`, `PID-3(NNCHN).1`, `OBX-5`; several
+            joined by `&` give one text.
         encoding: Codec of messages that name none in MSH-18.
         options: `max_bytes`, the largest file accepted.
 
@@ -96,9 +99,10 @@ def read_tables(
     refused = {problem.file for problem in xml_problems}
     problems = [problem for problem in messages.problems if problem.file not in refused]
     paths = [
-        compile_path(path)
+        compile_path(part)
         for request in requests.values()
         for path in (*request.paths, *request.when)
+        for part in path.split(JOIN)
     ]
     by_marks: dict[str, list[int]] = {}
     for number, marks in enumerate(messages.delimiters):
@@ -181,12 +185,24 @@ def _group_tables(
         contexts: dict[str, np.ndarray] = {}
         columns = {}
         for text in request.paths:
-            path = compile_path(text)
-            if path.segment not in contexts:
-                contexts[path.segment] = group.context(path.segment, request.each, at)
-            columns[text] = group.take(path, contexts[path.segment])
+            for part in text.split(JOIN):
+                path = compile_path(part)
+                if path.segment not in contexts:
+                    contexts[path.segment] = group.context(path.segment, request.each, at)
+                columns[part] = group.take(path, contexts[path.segment])
+            if JOIN in text:
+                columns[text] = _together([columns[part] for part in text.split(JOIN)])
         positions = {FILE: files[message], RECORD: records[message], ITEM: items}
-        yield name, pl.DataFrame(columns | positions)
+        wanted = {text: columns[text] for text in request.paths}
+        yield name, pl.DataFrame(wanted | positions)
+
+
+def _together(parts: Sequence[pl.Series]) -> pl.Series:
+    """Values with a blank between them; null where there is none."""
+    if all(not len(part.drop_nulls()) for part in parts[1:]):
+        return parts[0]
+    joined = pl.concat_str([pl.lit(part) for part in parts], separator=" ", ignore_nulls=True)
+    return pl.select(pl.when(joined != "").then(joined)).to_series()
 
 
 def _items(message: np.ndarray) -> np.ndarray:

@@ -24,6 +24,14 @@ FOLLOWERS = frozenset({"RXR", "RXC", "SPM"})
 HEADERS = frozenset({"MSH", "FHS", "BHS"})
 """Segments whose field 1 is the separator itself."""
 TYPE_COMPONENT = 5  # CX.5, identifier type code
+OWN = "*"
+"""`PID-3(*)`: the first repetition whose type names no number of somebody else's (`FOREIGN`)."""
+FOREIGN = frozenset({
+    "NNCHN", "NI", "NNXXX", "IDCARD", "SFZ", "SS", "PPN", "DL", "HC", "JHN", "MB", "MI", "SN", "BR",
+    "BC", "RRI",
+})  # fmt: skip
+"""Identifier types (HL7 table 0203, and names used in China) of citizen, passport, card, insurance
+and birth certificate numbers: none of them is a number of the sender's own."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +150,11 @@ class SegmentColumns:
                 kinds: dict[str, str] = {}
                 for one in (value or "").split(cut):
                     pieces = one.split(mark, TYPE_COMPONENT)
-                    if len(pieces) >= TYPE_COMPONENT:
-                        kinds.setdefault(pieces[TYPE_COMPONENT - 1], one)
+                    kind = pieces[TYPE_COMPONENT - 1] if len(pieces) >= TYPE_COMPONENT else ""
+                    if kind:
+                        kinds.setdefault(kind, one)
+                    if one and kind.upper() not in FOREIGN:
+                        kinds.setdefault(OWN, one)
                 rows.append(kinds)
             self._by_type[number] = rows
         return self._by_type[number]

@@ -25,6 +25,9 @@ from ingestion.formats.source import (
 from ingestion.formats.workbook import is_workbook, members, read_workbook
 
 MAX_FILE_BYTES = 1 << 30
+_NOTHING = ("NULL", "null", "Null", "(null)", "(NULL)", "<NULL>", "\\N")
+_WIDE, _NARROW = "０１２３４５６７８９．，－", "0123456789.,-"
+_WRAPPED = r"(?i)^\s*(?:=\s*\".*\"|'\d.*|\(?<?NULL>?\)?|\\N)\s*$|^[^\p{Han}]*[０-９][^\p{Han}]*$"
 HEADER_SEARCH_ROWS = 20
 MAX_COLUMNS = 2_000
 NOT_TABLES = ("hl7v2", "xml", "json", "dicom", "sqlite", "pdf", "gzip", "7z", "rar")
@@ -141,8 +144,21 @@ def _sheet(grid: Grid, declared: Sequence[str], options: Options) -> Sheet | Gri
         return GridDefect("malformed_table", f"{len(names)} columns")
     keep = {name: number for number, name in reversed(list(enumerate(names))) if name}
     body, numbers, defects = grid.body(at, len(names))
-    rows = pl.DataFrame({name: body[number] for name, number in keep.items()})
+    rows = pl.DataFrame({name: _plain(body[number]) for name, number in keep.items()})
     return Sheet(list(keep), rows, numbers, defects)
+
+
+def _plain(cells: pl.Series) -> pl.Series:
+    """Cells without what a spreadsheet or a database dump wrapped them in: `="01"`, `'01`, NULL and
+    \\N for nothing, full-width digits."""
+    odd = cells.filter(cells.str.contains(_WRAPPED)).unique()
+    if not len(odd):
+        return cells
+    text = pl.coalesce(pl.col("was").str.extract(r'^\s*=\s*"(.*)"\s*$', 1), pl.col("was"))
+    text = text.str.replace(r"^\s*'(\d)", "$1").str.replace_many(list(_WIDE), list(_NARROW))
+    nothing = text.str.strip_chars().is_in(_NOTHING)
+    plain = pl.DataFrame({"was": odd}).select(pl.when(~nothing).then(text)).to_series()
+    return cells.replace(odd, plain)
 
 
 def _header_row(grid: Grid, declared: Sequence[str], options: Options) -> int:

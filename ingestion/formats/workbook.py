@@ -30,6 +30,11 @@ SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 DIMENSION = re.compile(rb'<(?:\w+:)?dimension ref="\$?([A-Z]+\d+)?:?\$?([A-Z]+\d+)"')
 COLUMN = re.compile(rb'<(?:\w+:)?c r="([A-Z]+)\d')
 ROW = re.compile(rb'<(?:\w+:)?row r="(\d+)"')
+LONG_NUMBER = re.compile(
+    rb'<(?:\w+:)?c (?![^>]*\bt="(?:s|str|inlineStr|b|e|d)")[^>]*>'
+    rb"<(?:\w+:)?v>(\d{16,}(?:\.\d+)?|\d(?:\.\d+)?[eE]\+?\d{2})</"
+)
+"""Numeric cells that may hold more than the 15 digits that a spreadsheet keeps."""
 HEAD_BYTES = 4096
 
 DAMAGED = (
@@ -115,7 +120,24 @@ def read_workbook(data: bytes, sheet: str | int | bool | None) -> Grid | GridDef
         return GridDefect("malformed_table", f"workbook cannot be read ({type(error).__name__})")
     if frame.width == 0 or frame.height == 0:
         return GridDefect("empty_file", "sheet is empty")
-    return FrameGrid(frame)
+    return FrameGrid(_lossy_marked(frame, data))
+
+
+def _lossy_marked(frame: pl.DataFrame, data: bytes) -> pl.DataFrame:
+    """Numbers of over 15 digits in numeric cells in scientific notation: the file does not hold
+    their last digits, and what a reader writes there is invented."""
+    long = [c.name for c in frame if c.str.contains(r"^\d{16,}$").any()]
+    if not long or not data.startswith(b"PK"):
+        return frame
+    lost: dict[str, str] = {}
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        for info in archive.infolist():
+            if SHEET.fullmatch(info.filename):
+                for value in set(LONG_NUMBER.findall(archive.read(info))):
+                    number = float(value)
+                    if number >= 1e15:
+                        lost[str(int(number))] = f"{number:.14E}"
+    return frame.with_columns(pl.col(long).replace(lost)) if lost else frame
 
 
 def _far_cell(data: bytes) -> str | None:

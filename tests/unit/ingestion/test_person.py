@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ingestion.person import current_id_number, valid_id_number
+from ingestion.person_values import current_id_number, valid_id_number
 from ingestion.vault import Vault
 
 
