@@ -5,7 +5,7 @@ default mappings in `ingestion/formats/profiles/`. Not here: finding a site's co
 reading bytes (`formats/`) or casting (`conform.py`).
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -126,11 +126,16 @@ PERIOD = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelt
 
 
 class Arrives(_Strict):
-    """How often a feed comes, by when, and how long after that it is late (`6h`, `2d`)."""
+    """How often a feed comes, by when, and how long after that it is late (`6h`, `2d`).
+
+    `starts` and `stops` are the first and the last day it is about: outside them nothing lacks.
+    """
 
     every: Literal["day", "week", "month"]
     by: str = "06:00"
     late_after: str = Field(default="6h", pattern=r"^\d+[hd]$")
+    starts: date | None = None
+    stops: date | None = None
 
     @property
     def allowed(self) -> timedelta:

@@ -57,6 +57,30 @@
     explode(sequence({{ first_month }}, {{ last_month }}, interval 1 month))
 {%- endmacro %}
 
+{# One row per day between two dates, both included. #}
+{% macro days_from_to(first_day, last_day) -%}
+    {{ return(adapter.dispatch('days_from_to')(first_day, last_day)) }}
+{%- endmacro %}
+{% macro default__days_from_to(first_day, last_day) -%}
+    unnest(generate_series({{ first_day }}, {{ last_day }}, interval 1 day))
+{%- endmacro %}
+{% macro spark__days_from_to(first_day, last_day) -%}
+    explode(sequence({{ first_day }}, {{ last_day }}, interval 1 day))
+{%- endmacro %}
+
+{# A date some days or months later; earlier with a negative number. #}
+{% macro days_later(day, number) -%}
+    cast({{ day }} + interval ({{ number }}) day as date)
+{%- endmacro %}
+{% macro months_later(day, number) -%}
+    cast({{ day }} + interval ({{ number }}) month as date)
+{%- endmacro %}
+
+{# Day of the week, Monday 0 to Sunday 6. #}
+{% macro weekday_of(day) -%}
+    ({{ days_between("date '2024-01-01'", day) }} % 7 + 7) % 7
+{%- endmacro %}
+
 {# First day of the quarter or year of a date. #}
 {% macro period_start_of(kind, day) -%}
     cast(date_trunc('{{ kind }}', {{ day }}) as date)

@@ -48,13 +48,26 @@ def show_feeds() -> None:
 
     found = reading.status(open_lake())
     names = {"ok": "正常", "no_feed": "无数据"}
-    rows = [{**f, "state": names[f["state"]]} for f in found["feeds"]]
+    rows = [
+        {**f, "state": names[f["state"]], "short": _short_of(f["organizations"])}
+        for f in found["feeds"]
+    ]
     console.print_table(
         "数据源",
         rows,
         {"label": "数据源", "member": "机构", **COUNT_LABELS, "unmapped": "未映射代码",
-         "state": "状态"},
+         "state": "状态", "complete_through": "完整至", "short": "缺数机构（覆盖率）"},
     )  # fmt: skip
+
+
+def _short_of(organizations: list[dict[str, Any]]) -> str:
+    """Organizations whose rows of the last covered month have not all come, with their shares."""
+    short = [o for o in organizations if o["covered_share"] is not None and o["covered_share"] < 1]
+    named = [
+        f"{o['organization_name'] or o['organization_id']} {o['covered_share'] * 100:.1f}%"
+        for o in sorted(short, key=lambda o: o["covered_share"])
+    ]
+    return "、".join(named[:3]) + ("…" if len(named) > 3 else "")
 
 
 def status(json: JsonFlag = False) -> None:
@@ -148,7 +161,7 @@ def indicators(
     county: Annotated[bool, typer.Option("--county", help="只看全县")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """某期的指标值：分子、分母、值、状态、口径版本。"""
+    """某期的指标值：分子、分母、值、状态、数据覆盖率、截至日期与说明。"""
     from pipelines import reading
 
     lake = open_lake()
@@ -162,10 +175,17 @@ def indicators(
     labels = {
         "indicator_id": "编号", "indicator_name": "指标", "organization_name": "机构",
         "numerator": "分子", "denominator": "分母", "value": "值",
-        "state_name": "状态", "confidence_name": "口径可信度",
+        "state_name": "状态", "covered": "覆盖率", "as_of": "数据截至", "reason": "说明",
+        "confidence_name": "口径可信度",
     }  # fmt: skip
-    shown = [{**row, "value": _readable(row)} for row in rows]
-    console.print_table(f"指标 {period}", shown, labels)
+    shown = [{**row, "value": _readable(row), "covered": _share(row)} for row in rows]
+    so_far = "（期内至今）" if any(row["is_to_date"] for row in rows) else ""
+    console.print_table(f"指标 {period}{so_far}", shown, labels)
+
+
+def _share(row: dict[str, Any]) -> str | None:
+    share = row["covered_share"]
+    return None if share is None else f"{share * 100:.1f}%"
 
 
 def _readable(row: dict[str, Any]) -> str | None:

@@ -29,10 +29,16 @@ class NothingPublished(RuntimeError):
 
 
 def status(lake: Lake) -> dict[str, Any]:
-    """Published version, balance of the ledger and one entry a feed."""
+    """Published version, balance of the ledger and one entry a feed.
+
+    A feed's `complete_through` is the last day up to which its tables have come, and the
+    `covered_share` of each of its organizations what came of what was due in the last covered
+    month, as the published version says; null and none before one is published.
+    """
     with Ledger(lake.home) as ledger:
         totals, balanced = ledger.feeds(), ledger.balanced()
         behind = {feed: lag(contract, ledger) for feed, contract in lake.site.contracts.items()}
+    complete = completeness(lake)
     feeds = []
     for feed, contract in lake.site.contracts.items():
         row = totals.get(feed)
@@ -48,6 +54,8 @@ def status(lake: Lake) -> dict[str, Any]:
                 "unmapped": row["unmapped"] if row else 0,
                 "state": "ok" if row and row["accepted"] else "no_feed",
                 "last_received_at": row["last_received_at"] if row else None,
+                "complete_through": complete.get(feed, _UNKNOWN)["complete_through"],
+                "organizations": complete.get(feed, _UNKNOWN)["organizations"],
                 "lagging_batches": len(behind[feed].batches),
                 "changed_definitions": list(behind[feed].changed),
             }
@@ -66,6 +74,43 @@ def status(lake: Lake) -> dict[str, Any]:
         "left": left_lying(lake),
         "keys": {"counted": len(met), "short": sum(row["state"] in SHORT for row in met)},
     }
+
+
+_UNKNOWN: dict[str, Any] = {"complete_through": None, "organizations": []}
+
+
+def completeness(lake: Lake) -> dict[str, dict[str, Any]]:
+    """By feed, from the published version: `complete_through` and `organizations`, each with its id,
+    name, `complete_through`, `covered_share` and `gap_days` of the last covered month."""
+    try:
+        with analysis(lake) as connection:
+            found = rows(
+                connection,
+                """select feed, organization_id, organization_name,
+                    max(complete_through) as complete_through,
+                    round(sum(received_rows) / nullif(sum(received_rows + lacking_rows), 0), 4)
+                        as covered_share,
+                    max(lacking_days) as gap_days
+                from feed_completeness_month
+                inner join coverage_month using (month)
+                left join organization using (organization_id)
+                where is_latest_month and feed <> '' and state <> 'not_due'
+                group by all order by feed, organization_id""",
+            )
+            through = dict(
+                connection.execute(
+                    """select feed, max(complete_through) from feed_completeness_month
+                    group by feed"""
+                ).fetchall()
+            )
+    except (NothingPublished, duckdb.CatalogException):
+        return {}
+    known: dict[str, dict[str, Any]] = {
+        feed: {"complete_through": day, "organizations": []} for feed, day in through.items()
+    }
+    for row in found:
+        known[row.pop("feed")]["organizations"].append(row)
+    return known
 
 
 def _manifest(path: Path) -> dict[str, Any] | None:
@@ -171,7 +216,8 @@ def rows(
 def indicators(
     lake: Lake, *, period: str, system: str | None = None, organization: str | None = None
 ) -> list[dict[str, Any]]:
-    """Indicator values of one period (`2026-03`, `2026Q1` or `2026`), with their state.
+    """Indicator values of one period (`2026-03`, `2026Q1` or `2026`), with their state, the last
+    complete day of what they stand on, the share of it that came, and why a state is not `ok`.
 
     Raises:
         ValueError: there is no such evaluation system or organization.
@@ -186,7 +232,8 @@ def indicators(
         values = rows(
             connection,
             """select indicator_id, organization_id, organization_name, period, numerator,
-                denominator, value, excluded_count, state, definition_version
+                denominator, value, excluded_count, state, reason, as_of, is_to_date,
+                covered_share, definition_version
             from indicator_value inner join organization using (organization_id)
             where period = $period
                 and ($organization is null or organization_id = $organization)
@@ -218,6 +265,10 @@ def indicators(
                 "unit": indicator.unit,
                 "state": row["state"],
                 "state_name": STATE_NAME[row["state"]],
+                "reason": row["reason"],
+                "as_of": row["as_of"],
+                "is_to_date": row["is_to_date"],
+                "covered_share": row["covered_share"],
                 "excluded_count": row["excluded_count"],
                 "definition_version": row["definition_version"],
                 "confidence": indicator.confidence,

@@ -31,10 +31,12 @@ DIRECTION_NAME: dict[Direction, str] = {
 CONFIDENCE_NAME: dict[Confidence, str] = {"verified": "官方核实", "from_memory": "据记忆待核"}
 STATE_NAME: dict[str, str] = {
     "ok": "正常",
+    "partial": "数据不全",
     "no_feed": "无数据源",
     "not_applicable": "不适用",
     "below_quality_floor": "低于质量下限",
     "suppressed": "小样本屏蔽",
+    "implausible": "超出合理范围",
 }
 
 
@@ -54,12 +56,30 @@ class Measure(_Strict):
     evidence_model: str
 
 
+PLAUSIBLE_MAXIMUM: dict[Unit, float | None] = {"ratio": 1.0, "day": None, "yuan": None}
+
+
+class Plausible(_Strict):
+    """Bounds outside which a value is not believed: its state becomes `implausible`.
+
+    `maximum` is 1 for a ratio when not said. `jump` widens the band between the lowest and highest
+    of the organization's own twelve months before (six at least) by so many times its width; a
+    month outside it, and a quarter away from it, has jumped. Null: no such bound.
+    """
+
+    minimum: float | None = 0
+    maximum: float | None = None
+    jump: float | None = 1.5
+
+
 class Indicator(_Strict):
     """One indicator definition. Value = numerator / denominator, in `unit`.
 
     `applies_to` lists the organization levels it is stated for; county and consortium rows are
     rolled up from those. `requires` lists the entities without which it reads `no_feed`.
-    `quality_floor` is the least share of usable rows, `min_denominator` the least cell shown.
+    `required_of` names the levels whose rows of an entity count, where not all do.
+    `quality_floor` is the least share of usable rows, `min_denominator` the least cell shown,
+    `completeness_floor` the least share of the rows due below which a value reads `partial`.
     """
 
     id: str = Field(pattern=r"^[A-Z0-9]+(-[A-Z0-9]+)+$")
@@ -73,6 +93,7 @@ class Indicator(_Strict):
     direction: Direction
     applies_to: list[Level] = Field(min_length=1)
     requires: list[str] = Field(min_length=1)
+    required_of: dict[str, list[Level]] = {}
     frequency: Literal["annual", "monthly", "daily"]
     target: str | None = None
     source: str = Field(min_length=1)
@@ -83,6 +104,8 @@ class Indicator(_Strict):
     valid_to: date | None = None
     quality_floor: float = Field(default=0.9, ge=0, le=1)
     min_denominator: int = Field(default=0, ge=0)
+    completeness_floor: float = Field(default=0.995, ge=0, le=1)
+    plausible: Plausible = Plausible()
     notes: str | None = None
 
     @model_validator(mode="after")
@@ -90,7 +113,15 @@ class Indicator(_Strict):
         unknown = {self.numerator, self.denominator} - set(measures())
         if unknown:
             raise ValueError(f"{self.id} names unknown measures {sorted(unknown)}")
+        if strange := set(self.required_of) - set(self.requires):
+            raise ValueError(f"{self.id}: required_of names {sorted(strange)}, not in requires")
         return self
+
+    @property
+    def plausible_maximum(self) -> float | None:
+        """The largest value that is believed, None without a bound."""
+        own = self.plausible.maximum
+        return PLAUSIBLE_MAXIMUM[self.unit] if own is None else own
 
 
 class IndicatorSystem(_Strict):

@@ -51,14 +51,17 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
         "valid_to": DAY,
         "quality_floor": REAL,
         "min_denominator": WHOLE,
+        **dict.fromkeys(
+            ("completeness_floor", "plausible_minimum", "plausible_maximum", "jump_width"), REAL
+        ),
     },
     "indicator_level": dict.fromkeys(("indicator_id", "organization_level"), TEXT)
     | {"definition_version": WHOLE},
-    "indicator_requirement": dict.fromkeys(("indicator_id", "entity"), TEXT)
+    "indicator_requirement": dict.fromkeys(("indicator_id", "entity", "organization_level"), TEXT)
     | {"definition_version": WHOLE},
     "indicator_state": dict.fromkeys(("state", "state_name"), TEXT),
     "feed": dict.fromkeys(("feed", "label_zh", "member_id", "format", "every", "owner"), TEXT)
-    | {"allowed_hours": WHOLE},
+    | {"allowed_hours": WHOLE, "starts_date": DAY, "stops_date": DAY},
     "feed_entity": dict.fromkeys(("feed", "entity"), TEXT),
     "entity": dict.fromkeys(("entity", "label_zh", "event_time"), TEXT)
     | {"is_register": pl.Boolean()},
@@ -173,6 +176,8 @@ def reference_rows(
                 "every": contract.arrives.every,
                 "owner": contract.owner,
                 "allowed_hours": contract.arrives.allowed // timedelta(hours=1),
+                "starts_date": contract.arrives.starts,
+                "stops_date": contract.arrives.stops,
             }
         )
         rows["feed_entity"] += [
@@ -197,6 +202,9 @@ def _indicator_rows(
                 "unit_name": UNIT_NAME[indicator.unit],
                 "direction_name": DIRECTION_NAME[indicator.direction],
                 "confidence_name": CONFIDENCE_NAME[indicator.confidence],
+                "plausible_minimum": indicator.plausible.minimum,
+                "plausible_maximum": indicator.plausible_maximum,
+                "jump_width": indicator.plausible.jump,
             }
             row = {k: v for k, v in facts.items() if k in kept}
             rows["indicator"].append(row | key)
@@ -204,5 +212,7 @@ def _indicator_rows(
                 key | {"organization_level": level} for level in indicator.applies_to
             ]
             rows["indicator_requirement"] += [
-                key | {"entity": entity} for entity in indicator.requires
+                key | {"entity": entity, "organization_level": level}
+                for entity in indicator.requires
+                for level in indicator.required_of.get(entity, [None])
             ]

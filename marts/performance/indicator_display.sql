@@ -48,6 +48,15 @@ indicator_display as (
         indicator.direction_name,
         indicator_value.state,
         indicator_state.state_name,
+        indicator_value.covered_share,
+        indicator_value.as_of,
+        indicator_value.is_to_date,
+        indicator_value.period || case
+            when not indicator_value.is_to_date then ''
+            when indicator_value.period_kind = 'month' then '（本月至今）'
+            else '（本年至今）'
+        end as period_label,
+        indicator_value.reason,
         indicator.formula_zh as definition,
         indicator.confidence_name,
         indicator.source,

@@ -1,7 +1,9 @@
 -- Grain: one indicator, organization and period (month, quarter or year of the covered months).
 -- Numerators and denominators are summed over contributing organizations, never rates averaged.
 -- A period of a `sum` measure is the sum of its months, of a `latest` measure its last covered month.
--- The value is null unless the state is ok or below_quality_floor: a missing feed reads as missing.
+-- A period not over ends at the last complete day; `as_of` is the last complete day of what a value
+-- stands on. The value is null where nothing came, nothing applies or a small cell is suppressed.
+-- Bounds of plausibility are the catalogue's; what lacks data is `partial` before it has jumped.
 with
 
 indicator as (
@@ -12,10 +14,6 @@ measure as (
     select * from {{ source('reference', 'measure') }}
 ),
 
-coverage_month as (
-    select * from {{ ref('coverage_month') }}
-),
-
 measure_month as (
     select * from {{ ref('measure_month') }}
 ),
@@ -24,34 +22,12 @@ indicator_organization as (
     select * from {{ ref('indicator_organization') }}
 ),
 
-indicator_feed_gap as (
-    select * from {{ ref('indicator_feed_gap') }}
-),
-
-kinds as (
-    {% for kind in ['month', 'quarter', 'year'] %}
-    select
-        '{{ kind }}' as period_kind,
-        month,
-        {{ period_start_of(kind, 'month') }} as period_start
-    from coverage_month
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+indicator_completeness as (
+    select * from {{ ref('indicator_completeness') }}
 ),
 
 period_months as (
-    select
-        period_kind,
-        period_start,
-        month,
-        case period_kind
-            when 'year' then cast(year(month) as varchar)
-            when 'quarter'
-                then cast(year(month) as varchar) || 'Q' || cast(quarter(month) as varchar)
-            else cast(year(month) as varchar) || '-' || lpad(cast(month(month) as varchar), 2, '0')
-        end as period,
-        month = max(month) over (partition by period_kind, period_start) as is_last_month
-    from kinds
+    select * from {{ ref('indicator_period') }}
 ),
 
 stated as (
@@ -61,7 +37,9 @@ stated as (
         indicator_organization.organization_id,
         period_months.period,
         period_months.period_kind,
-        period_months.period_start
+        period_months.period_start,
+        period_months.period_end,
+        period_months.is_to_date
     from indicator_organization
     inner join indicator
         on
@@ -122,47 +100,31 @@ figures as (
         period_months.period
 ),
 
-gap_by_period as (
+measured as (
     select
-        indicator_feed_gap.indicator_id,
-        indicator_feed_gap.definition_version,
-        indicator_feed_gap.organization_id,
-        period_months.period,
-        min(indicator_feed_gap.gap) as gap
-    from indicator_feed_gap
-    inner join period_months on indicator_feed_gap.month = period_months.month
-    group by
-        indicator_feed_gap.indicator_id,
-        indicator_feed_gap.definition_version,
-        indicator_feed_gap.organization_id,
-        period_months.period
-),
-
-with_state as (
-    select
-        stated.indicator_id,
-        stated.organization_id,
-        stated.period,
-        stated.period_kind,
-        stated.period_start,
+        stated.*,
+        indicator.quality_floor,
+        indicator.min_denominator,
+        indicator.completeness_floor,
+        indicator.plausible_minimum,
+        indicator.plausible_maximum,
+        indicator.jump_width,
+        indicator.unit,
         coalesce(figures.numerator, 0) as numerator,
         coalesce(figures.denominator, 0) as denominator,
         coalesce(figures.excluded_count, 0) as excluded_count,
+        coalesce(figures.denominator_record_count, 0) as denominator_record_count,
         case
-            when gap_by_period.gap = 'no_feed' then 'no_feed'
-            when gap_by_period.gap = 'not_expected' then 'not_applicable'
-            when coalesce(figures.denominator, 0) = 0 and coalesce(figures.excluded_count, 0) > 0
-                then 'below_quality_floor'
-            when coalesce(figures.denominator, 0) = 0 then 'not_applicable'
-            when
-                figures.denominator_record_count
-                < indicator.quality_floor
-                * (figures.denominator_record_count + figures.excluded_count)
-                then 'below_quality_floor'
-            when figures.denominator < indicator.min_denominator then 'suppressed'
-            else 'ok'
-        end as state,
-        stated.definition_version
+            when figures.denominator > 0
+                then cast(coalesce(figures.numerator, 0) as double) / cast(figures.denominator as double)
+        end as value,
+        indicator_completeness.outcome,
+        indicator_completeness.covered_share,
+        indicator_completeness.gap,
+        case
+            when indicator_completeness.complete_through is not null
+                then least(indicator_completeness.complete_through, stated.period_end)
+        end as as_of
     from stated
     inner join indicator
         on
@@ -174,12 +136,67 @@ with_state as (
             and stated.definition_version = figures.definition_version
             and stated.organization_id = figures.organization_id
             and stated.period = figures.period
-    left join gap_by_period
+    left join indicator_completeness
         on
-            stated.indicator_id = gap_by_period.indicator_id
-            and stated.definition_version = gap_by_period.definition_version
-            and stated.organization_id = gap_by_period.organization_id
-            and stated.period = gap_by_period.period
+            stated.indicator_id = indicator_completeness.indicator_id
+            and stated.definition_version = indicator_completeness.definition_version
+            and stated.organization_id = indicator_completeness.organization_id
+            and stated.period = indicator_completeness.period
+),
+
+-- What the months before say of a month: their lowest and highest value, where they were whole.
+compared as (
+    select
+        *,
+        {% for figure in ['count', 'min', 'max'] %}
+        {{ figure }}(
+            case
+                when period_kind = 'month' and covered_share >= completeness_floor and denominator >= 30
+                    then value
+            end
+        ) over (
+            partition by indicator_id, organization_id, period_kind
+            order by period_start rows between 12 preceding and 1 preceding
+        ) as {{ figure }}_before,
+        {% endfor %}
+        outcome = 'received' and covered_share < completeness_floor as is_partial
+    from measured
+),
+
+judged as (
+    select
+        *,
+        period_kind = 'month'
+        and not is_to_date
+        and denominator >= 30
+        and count_before >= 6
+        and (
+            value > greatest(max_before + jump_width * (max_before - min_before), 1.25 * max_before)
+            or value < least(min_before - jump_width * (max_before - min_before), 0.75 * min_before)
+        ) as is_jump
+    from compared
+),
+
+with_state as (
+    select
+        *,
+        case
+            when outcome = 'no_feed' then 'no_feed'
+            when outcome = 'not_expected' then 'not_applicable'
+            when denominator = 0 and excluded_count > 0 then 'below_quality_floor'
+            when denominator = 0 and is_partial then 'partial'
+            when denominator = 0 then 'not_applicable'
+            when denominator < min_denominator then 'suppressed'
+            when value < plausible_minimum or value > plausible_maximum then 'implausible'
+            when
+                denominator_record_count
+                < quality_floor * (denominator_record_count + excluded_count)
+                then 'below_quality_floor'
+            when is_partial then 'partial'
+            when is_jump then 'implausible'
+            else 'ok'
+        end as state
+    from judged
 ),
 
 indicator_value as (
@@ -196,11 +213,34 @@ indicator_value as (
             when state not in ('suppressed', 'no_feed') then cast(denominator as decimal(18, 2))
         end as denominator,
         case
-            when state in ('ok', 'below_quality_floor') and denominator > 0
-                then cast(numerator as double) / cast(denominator as double)
+            when state in ('ok', 'partial', 'implausible', 'below_quality_floor') then value
         end as value,
         cast(excluded_count as bigint) as excluded_count,
         state,
+        round(covered_share, 4) as covered_share,
+        as_of,
+        is_to_date,
+        case
+            when state = 'no_feed' then '没有收到所需数据' || coalesce('：' || gap, '')
+            when state = 'partial'
+                then
+                    '数据覆盖' || cast(round(covered_share * 100, 1) as varchar) || '%'
+                    || coalesce('：' || gap, '')
+            when state = 'not_applicable' and outcome = 'not_expected' then '没有为本机构供数的数据源'
+            when state = 'not_applicable' then '本期没有分母'
+            when state = 'below_quality_floor'
+                then '资料不全未计入' || cast(excluded_count as varchar) || '条'
+            when state = 'suppressed' then '分母小于' || cast(min_denominator as varchar)
+            when state = 'implausible' and value > plausible_maximum
+                then
+                    '高于合理上限' || case
+                        when unit = 'ratio'
+                            then cast(round(plausible_maximum * 100, 1) as varchar) || '%'
+                        else cast(plausible_maximum as varchar)
+                    end
+            when state = 'implausible' and value < plausible_minimum then '低于合理下限'
+            when state = 'implausible' then '超出本机构近十二个月的变动范围'
+        end as reason,
         cast(definition_version as bigint) as definition_version
     from with_state
 )

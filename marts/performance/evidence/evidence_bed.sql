@@ -1,5 +1,6 @@
 -- Grain: one measure, organization, month and bed period. Value: days of the month the bed was open,
--- from its opening day up to, not including, its closing day.
+-- from its opening day up to, not including, its closing day; a month not over ends at its last
+-- complete day.
 with
 
 bed as (
@@ -17,13 +18,13 @@ open_days as (
         bed.bed_id || '@' || cast(bed.opened_date as varchar) as record_id,
         {{ days_between(
             'greatest(bed.opened_date, coverage_month.month)',
-            'least(coalesce(bed.closed_date, coverage_month.month_end + 1), coverage_month.month_end + 1)'
+            'least(coalesce(bed.closed_date, coverage_month.as_of_date + 1), coverage_month.as_of_date + 1)'
         ) }} as value
     from bed
     inner join coverage_month
         on
-            bed.opened_date <= coverage_month.month_end
-            and coalesce(bed.closed_date, coverage_month.month_end + 1) > coverage_month.month
+            bed.opened_date <= coverage_month.as_of_date
+            and coalesce(bed.closed_date, coverage_month.as_of_date + 1) > coverage_month.month
 ),
 
 typed as (

@@ -1,6 +1,8 @@
 -- Grain: one measure, organization, month and stay. A stay is an inpatient encounter that was not
 -- cancelled. A bed is occupied on each day the patient is in it at 24:00, so a same-day stay
--- occupies none; a discharge counts at least one bed day. An open stay lasts to the end of coverage.
+-- occupies none; a discharge counts at least one bed day. An open stay lasts to the last complete
+-- day. Where its feed lacks days since, its end may be lost: it counts up to the first of them, then
+-- is excluded for sixty days, then taken as ended.
 with
 
 encounter as (
@@ -11,9 +13,15 @@ coverage_month as (
     select * from {{ ref('coverage_month') }}
 ),
 
+feed_gap as (
+    select * from {{ ref('feed_gap') }}
+    where entity = 'encounter' and state = 'lacking'
+),
+
 stays as (
     select
         organization_id,
+        feed,
         encounter_id as record_id,
         person_id,
         {{ day_of('started_at') }} as started_date,
@@ -33,21 +41,71 @@ discharged as (
     where ended_date is not null
 ),
 
-bed_days_by_month as (
+ends_maybe_lost as (
     select
         stays.organization_id,
-        coverage_month.month,
+        stays.record_id,
+        min(greatest(feed_gap.first_date, stays.started_date)) as unknown_from
+    from stays
+    inner join feed_gap
+        on
+            stays.organization_id = feed_gap.organization_id
+            and stays.feed = feed_gap.feed
+            and stays.started_date <= feed_gap.last_date
+    where stays.ended_date is null
+    group by stays.organization_id, stays.record_id
+),
+
+lasting as (
+    select
+        stays.organization_id,
         stays.record_id,
         stays.person_id,
-        {{ days_between(
-            'greatest(stays.started_date, coverage_month.month)',
-            'least(coalesce(stays.ended_date, coverage_month.month_end + 1), coverage_month.month_end + 1)'
-        ) }} as bed_days
+        stays.started_date,
+        coalesce(stays.ended_date, ends_maybe_lost.unknown_from) as known_until,
+        case
+            when ends_maybe_lost.unknown_from is not null
+                then {{ days_later('ends_maybe_lost.unknown_from', 60) }}
+            else stays.ended_date
+        end as ended_date
     from stays
+    left join ends_maybe_lost
+        on
+            stays.organization_id = ends_maybe_lost.organization_id
+            and stays.record_id = ends_maybe_lost.record_id
+),
+
+days_by_month as (
+    select
+        lasting.organization_id,
+        coverage_month.month,
+        lasting.record_id,
+        lasting.person_id,
+        {{ days_between(
+            'greatest(lasting.started_date, coverage_month.month)',
+            'least(coalesce(lasting.ended_date, coverage_month.as_of_date + 1), coverage_month.as_of_date + 1)'
+        ) }} as bed_days,
+        {{ days_between(
+            'greatest(lasting.started_date, coverage_month.month)',
+            'least(coalesce(lasting.known_until, coverage_month.as_of_date + 1), coverage_month.as_of_date + 1)'
+        ) }} as known_bed_days
+    from lasting
     inner join coverage_month
         on
-            stays.started_date <= coverage_month.month_end
-            and coalesce(stays.ended_date, coverage_month.month_end + 1) > coverage_month.month
+            lasting.started_date <= coverage_month.as_of_date
+            and coalesce(lasting.ended_date, coverage_month.as_of_date + 1) > coverage_month.month
+),
+
+bed_days_by_month as (
+    select
+        organization_id,
+        month,
+        record_id,
+        person_id,
+        case when known_bed_days > 0 then known_bed_days else bed_days end as bed_days,
+        known_bed_days <= 0 as is_excluded
+    from days_by_month
+    where bed_days > 0
 ),
 
 evidence as (
@@ -57,7 +115,8 @@ evidence as (
         {{ month_of('started_date') }} as month,
         record_id,
         person_id,
-        1 as value
+        1 as value,
+        false as is_excluded
     from stays
     union all
     select
@@ -66,7 +125,8 @@ evidence as (
         month,
         record_id,
         person_id,
-        1 as value
+        1 as value,
+        false as is_excluded
     from discharged
     union all
     select
@@ -75,7 +135,8 @@ evidence as (
         month,
         record_id,
         person_id,
-        bed_days as value
+        bed_days as value,
+        false as is_excluded
     from discharged
     union all
     select
@@ -84,9 +145,9 @@ evidence as (
         month,
         record_id,
         person_id,
-        bed_days as value
+        bed_days as value,
+        is_excluded
     from bed_days_by_month
-    where bed_days > 0
 ),
 
 typed as (
@@ -97,7 +158,7 @@ typed as (
         record_id,
         person_id,
         cast(value as decimal(18, 2)) as value,
-        false as is_excluded
+        is_excluded
     from evidence
 )
 

@@ -193,7 +193,7 @@ def rows() -> Rows:
             stay(HOSPITAL, "s2", "2026-01-12 08:00", "2026-01-12 18:00"),
             # Over a month end: 30 and 31 January, 1 February; discharged in February after 3 days.
             stay(HOSPITAL, "s3", "2026-01-30 08:00", "2026-02-02 08:00"),
-            # Open: 27 and 28 February, all of March (the last covered month).
+            # Open: 27 and 28 February, March up to the 10th (the last day with rows).
             stay(HOSPITAL, "s4", "2026-02-27 08:00", None),
             stay(HOSPITAL, "s5", "2026-01-01 08:00", "2026-01-09 08:00", is_cancelled=True),
             visit(TOWNSHIP, "v1", "2026-01-05 09:00"),
@@ -205,7 +205,7 @@ def rows() -> Rows:
             visit(OTHER_TOWNSHIP, "v2", "2026-03-05 09:00"),
         ],
         "bed": [
-            # Open from 21 January: 11 + 28 + 31 days.
+            # Open from 21 January: 11 + 28 + 10 days.
             {
                 "feed": "bureau__registry__beds",
                 "organization_id": HOSPITAL,

@@ -52,6 +52,14 @@ def indicator(county: duckdb.DuckDBPyConnection, name: str, code: str, period: s
     ).fetchone()
 
 
+def said(county: duckdb.DuckDBPyConnection, name: str, code: str, period: str) -> Any:
+    return county.execute(
+        "select is_to_date, as_of, covered_share, reason from indicator_value"
+        " where indicator_id = ? and organization_id = ? and period = ?",
+        [name, code, period],
+    ).fetchone()
+
+
 @pytest.mark.parametrize(
     ("name", "month", "value"),
     [
@@ -66,9 +74,10 @@ def indicator(county: duckdb.DuckDBPyConnection, name: str, code: str, period: s
         ("discharge_bed_days", "2026-02", 3),
         ("occupied_bed_days", "2026-01", 3),
         ("occupied_bed_days", "2026-02", 3),
-        ("occupied_bed_days", "2026-03", 31),
+        ("occupied_bed_days", "2026-03", 10),
         ("open_bed_days", "2026-01", 21),
         ("open_bed_days", "2026-02", 28),
+        ("open_bed_days", "2026-03", 10),
     ],
 )
 def test_hospital_measures_hold_their_edges(
@@ -117,13 +126,31 @@ def test_latest_measures_take_the_last_month_of_a_period(
     assert indicator(county, "BPH-15", TOWNSHIP, "2026Q1")[1:4] == (2, 4, 0.5)
 
 
-def test_missing_month_of_one_feed_reads_no_feed_above_it(
+def test_missing_month_of_one_feed_reads_no_feed_there_and_partial_above_it(
     county: duckdb.DuckDBPyConnection,
 ) -> None:
     assert indicator(county, "CM24-07", OTHER_TOWNSHIP, "2026-02")[0] == "no_feed"
-    assert indicator(county, "CM24-07", COUNTY, "2026-02")[0] == "no_feed"
-    assert indicator(county, "CM24-07", COUNTY, "2026")[3] is None
+    assert indicator(county, "CM24-07", COUNTY, "2026-02")[0] == "partial"
+    assert indicator(county, "CM24-07", COUNTY, "2026")[0] == "partial"
     assert indicator(county, "CM24-07", TOWNSHIP, "2026-02")[0] == "ok"
+    assert said(county, "CM24-07", OTHER_TOWNSHIP, "2026-02")[1:3] == (None, 0.0)
+    _, as_of, share, reason = said(county, "CM24-07", COUNTY, "2026-02")
+    assert as_of == dt.date(2026, 2, 28)
+    # Two rows of the hospital, one of the township; what lacks of the other one is about one.
+    assert 0.5 < share < 1
+    assert "other_township__his__visits缺28天" in reason
+
+
+def test_an_open_period_ends_at_the_last_complete_day(county: duckdb.DuckDBPyConnection) -> None:
+    # The last rows are of 10 March: two follow-ups, seen in July.
+    for period in ("2026-03", "2026Q1", "2026"):
+        is_to_date, as_of, share, reason = said(county, "CM24-07", TOWNSHIP, period)
+        assert (is_to_date, as_of, share, reason) == (True, dt.date(2026, 3, 10), 1.0, None)
+    assert said(county, "CM24-07", TOWNSHIP, "2026-02")[:2] == (False, dt.date(2026, 2, 28))
+    label = county.execute(
+        "select distinct period_label from indicator_display where period = '2026-03'"
+    ).fetchall()
+    assert label == [("2026-03（本月至今）",)]
 
 
 def test_feed_that_never_came_reads_no_feed(county: duckdb.DuckDBPyConnection) -> None:
