@@ -178,14 +178,11 @@ def indicators(
         "state_name": "状态", "covered": "覆盖率", "as_of": "数据截至", "reason": "说明",
         "confidence_name": "口径可信度",
     }  # fmt: skip
-    shown = [{**row, "value": _readable(row), "covered": _share(row)} for row in rows]
+    shown = [
+        {**row, "value": _readable(row), "covered": _share(row["covered_share"])} for row in rows
+    ]
     so_far = "（期内至今）" if any(row["is_to_date"] for row in rows) else ""
     console.print_table(f"指标 {period}{so_far}", shown, labels)
-
-
-def _share(row: dict[str, Any]) -> str | None:
-    share = row["covered_share"]
-    return None if share is None else f"{share * 100:.1f}%"
 
 
 def _readable(row: dict[str, Any]) -> str | None:

@@ -80,7 +80,7 @@ _UNKNOWN: dict[str, Any] = {"complete_through": None, "organizations": []}
 
 
 def completeness(lake: Lake) -> dict[str, dict[str, Any]]:
-    """By feed, from the published version: `complete_through` and `organizations`, each with its id,
+    """By feed, from the published version: `complete_through` and `organizations`, each with id,
     name, `complete_through`, `covered_share` and `gap_days` of the last covered month."""
     try:
         with analysis(lake) as connection:
