@@ -204,6 +204,19 @@ def analysis(lake: Lake) -> duckdb.DuckDBPyConnection:
     )
 
 
+def _require_columns(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> None:
+    """The published version may be older than this program.
+
+    Raises:
+        ValueError: it is, and lacks what is asked for.
+    """
+    known = connection.execute(
+        "select 1 from duckdb_columns() where table_name = ? and column_name = ?", [table, column]
+    ).fetchone()
+    if known is None:
+        raise ValueError("已发布的版本由旧程序写成，请先运行 yigong run 重新发布")
+
+
 def rows(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | None = None
 ) -> list[dict[str, Any]]:
@@ -226,6 +239,7 @@ def indicators(
     if system and system not in systems:
         raise ValueError(f"没有评价体系 {system}；已有：{', '.join(sorted(systems))}")
     with analysis(lake) as connection:
+        _require_columns(connection, "indicator_value", "as_of")
         registered = connection.execute("select organization_id from organization").fetchall()
         if organization and (organization,) not in registered:
             raise ValueError(f"没有机构 {organization}")

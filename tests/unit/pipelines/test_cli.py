@@ -88,7 +88,9 @@ def published(home: Path) -> Path:
             f"""create table indicator_value as select '{INDICATOR.id}' as indicator_id,
                 '653999' as organization_id, '2026-03' as period, 1::decimal(18, 2) as numerator,
                 2::decimal(18, 2) as denominator, 0.5 as value, 0 as excluded_count,
-                'ok' as state, {INDICATOR.definition_version} as definition_version"""
+                'ok' as state, null as reason, date '2026-03-31' as as_of,
+                false as is_to_date, 1.0 as covered_share,
+                {INDICATOR.definition_version} as definition_version"""
         )
     nodes = {
         name: {
