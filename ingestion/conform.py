@@ -15,7 +15,7 @@ import xxhash
 from ingestion.cast import COMPACT_FORMATS, typed
 from ingestion.contract import Contract, FieldMap, RecordMap
 from ingestion.entity import ZONE, Column, Entity, raw_name
-from ingestion.formats.source import FILE, ITEM, RECORD
+from ingestion.formats.source import DELETED, FILE, ITEM, RECORD
 from ingestion.runs import once_a_run, runs
 from ingestion.window import TOO_EARLY, TOO_LATE
 
@@ -115,15 +115,21 @@ def conform(
     """
     compact = contract.format in COMPACT_FORMATS
     values: list[pl.Expr] = []
+    stated: list[pl.Expr] = []
     checks: list[_Check] = []
     for name, column in entity.columns.items():
         field_map = record.fields.get(name)
         raw = _raw(field_map, contract, name)
-        given = pl.lit(None, pl.String) if raw is None else raw
+        given, states = _said(raw, name, record)
+        if states is not None:
+            stated.append(pl.when(states).then(pl.lit(f"{name},")).otherwise(pl.lit("")))
+            raw = given
         mapped = mapped_code(given, field_map, contract)
         if column.type in _MEASURED and raw is not None:
             mapped = pl.when(~mapped.str.contains(_NO_VALUE)).then(mapped)
         required = column.required or bool(field_map and field_map.required)
+        if record.partial and name not in entity.key:
+            required = False
         if column.code_system:
             known = list(contract.codes.code_system(column.code_system))
             code = pl.when(mapped.is_in(known)).then(mapped)
@@ -165,7 +171,19 @@ def conform(
     for rule in entity.rules:
         checks.append(_Check(~pl.sql_expr(rule.expression), "rule_failed", rule.id))
 
+    for name, column in entity.columns.items():
+        if events := record.events_that("needs", name):
+            there = raw_name(name) if column.code_system else name
+            needed = pl.col("_event").is_in(events) & pl.col(there).is_null()
+            checks.append(_Check(needed, "missing_required", name))
+    if record.event:
+        values.append(pl.col(record.event).alias("_event"))
     values += _version(source, contract)
+    if entity.versions == "fields":
+        values.append(pl.concat_str(pl.lit(","), *stated).alias("stated"))
+    if record.retracts:
+        taken_back = [pl.col(path).is_in(found) for path, found in record.retracts.items()]
+        values.append(pl.any_horizontal(taken_back).fill_null(False).alias("is_retracted"))
     text = [n for n, c in entity.columns.items() if c.free_text and n in record.fields]
     sex = contract.mapping().person.get("sex_code")
     secret = [name for name in hidden if sex is None or name not in sex.sources]
@@ -198,6 +216,29 @@ def _dated(entity: Entity, contract: Contract, arrived: Sequence[date]) -> list[
         _Check(day > pl.lit(last).gather(pl.col(FILE)), TOO_LATE, name),
         _Check(day < pl.lit(first).gather(pl.col(FILE)), TOO_EARLY, name),
     ]
+
+
+def _said(raw: pl.Expr | None, name: str, record: RecordMap) -> tuple[pl.Expr, pl.Expr | None]:
+    """What a record gives for a column, and where it speaks of the column at all; null: nowhere.
+
+    A whole record speaks of every column that is mapped, whatever it holds; a partial one of those
+    it carries or deletes. What its event says goes before.
+    """
+    given = pl.lit(None, pl.String) if raw is None else raw
+    states = None if raw is None else pl.lit(True)
+    if raw is not None and record.partial:
+        states = raw.is_not_null()
+        given = pl.when(raw != DELETED).then(raw)
+    if values := record.set_by_event.get(name):
+        given = pl.col(str(record.event)).replace_strict(
+            list(values), list(values.values()), default=None, return_dtype=pl.String
+        )
+        states = given.is_not_null()
+    if events := record.events_that("clears", name):
+        clears = pl.col(str(record.event)).is_in(events).fill_null(False)
+        given = pl.when(~clears).then(given)
+        states = clears if states is None else states | clears
+    return given, states
 
 
 def _version(source: pl.DataFrame, contract: Contract) -> list[pl.Expr]:

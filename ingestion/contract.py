@@ -39,7 +39,8 @@ class FieldMap(_Strict):
     `from` names a source field (a header, an HL7 path, a CDA path, a DICOM keyword) or several,
     the first non-empty of which wins; `value` is a constant; `code_map` is a crosswalk of the
     site or of `standards/crosswalks/`; `format` is a strptime pattern; `scale` multiplies into the
-    column's unit.
+    column's unit. `as_person`: the value is a member's number of a person, and silver gets the
+    `source_person_id` that stands for it.
     """
 
     source: str | list[str] | None = Field(default=None, alias="from")
@@ -48,6 +49,7 @@ class FieldMap(_Strict):
     format: str | None = None
     scale: float | None = None
     required: bool = False
+    as_person: bool = False
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -56,21 +58,53 @@ class FieldMap(_Strict):
         return (self.source,) if isinstance(self.source, str) else tuple(self.source)
 
 
+class Event(_Strict):
+    """What a message's event means beside the message's fields: columns it `sets`, columns that it
+    `clears` whatever the message repeats, and columns it `needs`."""
+
+    sets: dict[str, str] = {}
+    clears: list[str] = []
+    needs: list[str] = []
+
+
 class RecordMap(_Strict):
     """How one kind of source record fills one entity.
 
     `each` names the repeating source unit (`row`, a segment such as `OBX`, a CDA path); `when`
     keeps only records whose source field has one of the values.
+
+    A record that is `partial` speaks only of what it carries: an absent field keeps what was said
+    before, the format's null (`""` in HL7 v2) deletes it, and only the key is required. `event`
+    names the source field whose value is looked up in `events`. A record with one of the values of
+    `retracts` takes back what its feed has said of the key and is itself no fact.
     """
 
     each: str = "row"
     when: dict[str, list[str]] = {}
+    partial: bool = False
+    event: str | None = None
+    events: dict[str, Event] = {}
+    retracts: dict[str, list[str]] = {}
     fields: dict[str, FieldMap] = {}
 
     @property
     def maps(self) -> list[FieldMap]:
         """Every field that a format reads for this entity alone."""
-        return [*self.fields.values()]
+        more = [*([self.event] if self.event else []), *self.retracts]
+        return [*self.fields.values(), *(FieldMap.model_validate({"from": path}) for path in more)]
+
+    @property
+    def set_by_event(self) -> dict[str, dict[str, str]]:
+        """By column, what each event sets it to."""
+        found: dict[str, dict[str, str]] = {}
+        for name, event in self.events.items():
+            for column, value in event.sets.items():
+                found.setdefault(column, {})[name] = value
+        return found
+
+    def events_that(self, what: Literal["clears", "needs"], column: str) -> list[str]:
+        """Events that empty a column, or cannot do without it."""
+        return [name for name, event in self.events.items() if column in getattr(event, what)]
 
 
 class Version(_Strict):
@@ -108,7 +142,14 @@ class Mapping(_Strict):
         for name, record in self.records.items():
             if name not in entities():
                 raise ValueError(f"unknown entity {name}")
-            unknown = set(record.fields) - set(entities()[name].columns)
+            events = record.events.values()
+            columns = {*record.fields, *record.set_by_event}
+            columns |= {c for event in events for c in (*event.clears, *event.needs)}
+            if twice := set(record.fields) & set(record.set_by_event):
+                raise ValueError(f"{name}: events and fields both set {sorted(twice)}")
+            if record.partial and entities()[name].versions != "fields":
+                raise ValueError(f"{name} keeps whole rows: its entity must say versions: fields")
+            unknown = columns - set(entities()[name].columns)
             if unknown:
                 raise ValueError(f"{name} has no columns {sorted(unknown)}")
         unknown = set(self.person) - set(PERSON_FIELDS)
@@ -149,6 +190,9 @@ class Arrives(_Strict):
 class Contract(_Strict):
     """One feed of one member system. `codes` are the code lists and crosswalks of its site.
 
+    `leads` names columns of its entities for which this feed is believed before others that tell of
+    the same thing.
+
     `serves` lists the feeds of the guideline that this one is (`standards/guideline.yml`). A
     standard message names a `profile` (default mapping) and, where the feed never sends some of the
     profile's entities, the `entities` it does send; a table gives `entity` and `fields` (and
@@ -173,6 +217,7 @@ class Contract(_Strict):
     person: dict[str, FieldMap] = {}
     accepted: dict[str, Window] = {}
     version: Version = Version()
+    leads: list[str] = []
     codes: InstanceOf[Codes] = Field(default=Codes(), exclude=True, repr=False)
 
     @model_validator(mode="after")

@@ -92,6 +92,10 @@ class Reference(BaseModel):
 class Entity(BaseModel):
     """A canonical table of silver. Grain: one row per `key` and version received.
 
+    `versions` says what wins: `rows`, the latest version of a key as it is; `fields`, for entities
+    whose messages say a part, of each column what its feed said last.
+
+
     `accepted` is the window of its event time where the default does not fit (births, plans).
     """
 
@@ -104,6 +108,7 @@ class Entity(BaseModel):
     key: list[str]
     event_time: str | None = None
     version_time: str | None = None
+    versions: Literal["rows", "fields"] = "rows"
     accepted: Window | None = None
     columns: dict[str, Column]
     references: list[Reference] = []
@@ -171,6 +176,8 @@ LINEAGE: dict[str, pl.DataType] = {
     "received_at": pl.Datetime("us", ZONE),
     "row_digest": pl.UInt64(),
     **VERSION,
+    "stated": pl.String(),  # the columns that the row speaks of, `,a,b,`; null: all of them
+    "is_retracted": pl.Boolean(),  # true: the row takes back what its feed said of the key so far
 }
 
 

@@ -17,9 +17,9 @@ from ingestion.booking import Count, Quarantined
 from ingestion.conform import clean, conform, row_digests
 from ingestion.contract import Contract
 from ingestion.entity import ZONE, Entity, entities
-from ingestion.formats.source import FILE, ITEM, RECORD, Parsed, Problem
+from ingestion.formats.source import DELETED, FILE, ITEM, RECORD, Parsed, Problem
 from ingestion.lake import Lake
-from ingestion.person import People, people
+from ingestion.person import People, local_keys, people
 from ingestion.vault import Vault
 from ingestion.window import arrival_days
 
@@ -121,11 +121,16 @@ class Landing:
     ) -> People | None:
         """Conform and write the rows of one entity; gives the people they name."""
         mapping, entity = self.contract.mapping(), entities()[name]
+        record = mapping.records[name]
         hidden = [field for field in mapping.person_sources if field in source.columns]
+        if record.partial:  # what is deleted of a person is unknown, like what was never said
+            source = source.with_columns(
+                pl.when(pl.col(field) != DELETED).then(field) for field in dict.fromkeys(hidden)
+            )
         received = len(source)
         if name in self.carried:  # what repeats a row that stands is no news, whatever it is now
             stands = self.carried[name]["row_digest"]
-            unsaid = mapping.unsaid(mapping.records[name])
+            unsaid = mapping.unsaid(record)
             digests = row_digests(source, hidden, unsaid)
             source = source.filter(~digests.is_in(stands.implode()))
         repeats = received - len(source)
@@ -133,7 +138,7 @@ class Landing:
             result = conform(
                 source,
                 entity=entity,
-                record=mapping.records[name],
+                record=record,
                 contract=self.contract,
                 hidden=hidden,
                 arrived=arrival_days(self.moment, len(files), self.modified),
@@ -155,6 +160,13 @@ class Landing:
             for row in result.refused.iter_rows(named=True)
         ]
         kept, again = self._refuse(refused, known)
+        numbers = [column for column, field in record.fields.items() if field.as_person]
+        accepted = accepted.with_columns(
+            self.vault.tokens("person", local_keys(self.contract.member, accepted[column])).alias(
+                column
+            )
+            for column in numbers
+        )
         persons = None
         if entity.person and mapping.person:
             taken = source.join(result.accepted, on=_POSITION, how="semi")

@@ -216,6 +216,11 @@ def _sex(fields: dict[str, FieldMap], contract: Contract) -> pl.Expr:
     return pl.when(code.is_in(list(contract.codes.code_system("sex")))).then(code)
 
 
+def local_keys(member: str, numbers: pl.Series) -> pl.Series:
+    """What a member's numbers of people are tokenised as, to give their `source_person_id`."""
+    return pl.select(pl.concat_str(pl.lit(f"local|{member}"), numbers, separator="|")).to_series()
+
+
 def _keys(blocks: pl.DataFrame, member: str) -> pl.Series:
     def part(kind: str, *names: str) -> pl.Expr:
         return pl.concat_str([pl.lit(kind), *names], separator="|", ignore_nulls=False)

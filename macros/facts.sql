@@ -107,6 +107,39 @@
             item_number desc nulls last
 {%- endmacro %}
 
+{# Of a key whose versions are gathered: how many there are. #}
+{% macro versions_of(key) -%}
+    count(*) over (partition by {{ key | join(', ') }})
+{%- endmacro %}
+
+{# The number of its latest version that takes back what was said; above all where there is none. #}
+{% macro retracted_from(key) -%}
+    coalesce(
+            min(case when is_retracted then version_number end)
+                over (partition by {{ key | join(', ') }}),
+            9223372036854775807
+        )
+{%- endmacro %}
+
+{# Of the versions of a key: a column as the latest version says it that speaks of it. #}
+{% macro last_said(column) -%}
+    {{ value_at_first(column, 'version_number') }}
+            filter (where stated is null or contains(stated, ',{{ column }},')) as {{ column }}
+{%- endmacro %}
+
+{# Of the versions of a key: a column of the latest version that has it. #}
+{% macro of_latest(column) -%}
+    min_by({{ column }}, version_number) filter (where {{ column }} is not null) as {{ column }}
+{%- endmacro %}
+
+{# Of several feeds' rows of one thing: a column of the feed that leads for it, else of the latest. #}
+{% macro of_leading(column) -%}
+    min_by(
+            {{ column }},
+            case when contains(leads, ',{{ column }},') then source_number - 1000000 else source_number end
+        ) filter (where {{ column }} is not null) as {{ column }}
+{%- endmacro %}
+
 {# dbt's incremental strategy `by_key`: the keys built now leave the table and come back. #}
 {% macro get_incremental_by_key_sql(arguments) -%}
     {{ delete_keys(arguments.target_relation, 'select * from ' ~ arguments.temp_relation, arguments.unique_key) }};
@@ -123,13 +156,17 @@
 {#
     First of all: what this build takes. `silver_batch` was written before the build began, so a
     batch that comes while the model runs is left for the next one. Keys that a superseded batch
-    named leave the table; those that silver still knows come back with the new rows.
+    named, or that a new one takes back, leave the table; those that silver still knows come back
+    with the new rows.
 #}
 {% macro note_new_batches(entity, key) -%}
     {%- set batches = source('reference', 'silver_batch') -%}
     {% if is_incremental() -%}
     {% for path in changed_files(entity, superseded_only=true) -%}
     {{ delete_keys(this, 'select distinct ' ~ key | join(', ') ~ ' from ' ~ parquet_file(path), key) }};
+    {% endfor -%}
+    {% for path in changed_files(entity) -%}
+    {{ delete_keys(this, taken_back(path, key), key) }};
     {% endfor -%}
     {%- endif %}
     delete from built_batch
@@ -140,6 +177,10 @@
     where entity = '{{ entity }}' and is_live and batch_id not in (
         select batch_id from built_batch where model = '{{ this.identifier }}'
     )
+{%- endmacro %}
+
+{% macro taken_back(path, key) -%}
+    select distinct {{ key | join(', ') }} from {{ parquet_file(path) }} where is_retracted
 {%- endmacro %}
 
 {# Last of all, in the table's own transaction: taken, and what was superseded is forgotten. #}

@@ -32,6 +32,17 @@
     timestampdiff(hour, {{ earlier }}, {{ later }})
 {%- endmacro %}
 
+{# Minutes from one moment to another, of the clock: seconds are cut off first. #}
+{% macro minutes_between(earlier, later) -%}
+    {{ return(adapter.dispatch('minutes_between')(earlier, later)) }}
+{%- endmacro %}
+{% macro default__minutes_between(earlier, later) -%}
+    date_diff('minute', {{ earlier }}, {{ later }})
+{%- endmacro %}
+{% macro spark__minutes_between(earlier, later) -%}
+    timestampdiff(minute, date_trunc('minute', {{ earlier }}), date_trunc('minute', {{ later }}))
+{%- endmacro %}
+
 {# Completed years of age on a day: a birthday on 29 February completes on 1 March. #}
 {% macro age_in_years(birth_date, day) -%}
     (
@@ -93,6 +104,17 @@
 {% macro zoned_timestamp() -%}{{ return(adapter.dispatch('zoned_timestamp')()) }}{%- endmacro %}
 {% macro default__zoned_timestamp() -%}timestamp with time zone{%- endmacro %}
 {% macro spark__zoned_timestamp() -%}timestamp{%- endmacro %}
+
+{# An expression, null or not, of the row with the lowest number. #}
+{% macro value_at_first(expression, number) -%}
+    {{ return(adapter.dispatch('value_at_first')(expression, number)) }}
+{%- endmacro %}
+{% macro default__value_at_first(expression, number) -%}
+    arg_min_null({{ expression }}, {{ number }})
+{%- endmacro %}
+{% macro spark__value_at_first(expression, number) -%}
+    min_by({{ expression }}, {{ number }})
+{%- endmacro %}
 
 {# One Parquet file of the lake; `path` is relative to its home. #}
 {% macro parquet_file(path) -%}

@@ -21,7 +21,17 @@ COUNT_LABELS = {
 
 
 def register(app: typer.Typer) -> None:
-    for command in (status, unmapped, keys, indicators, evidence, inspect, query, reveal):
+    for command in (
+        status,
+        unmapped,
+        duplicates,
+        keys,
+        indicators,
+        evidence,
+        inspect,
+        query,
+        reveal,
+    ):
         app.command()(command)
 
 
@@ -117,6 +127,22 @@ def unmapped(
         "seen": "次数", "crosswalk": "对照表",
     }  # fmt: skip
     console.print_table(f"未映射代码 {len(found)} 个", found, labels)
+
+
+def duplicates(json: JsonFlag = False) -> None:
+    """几个数据源报送的同一次就诊：按什么归并、共几次，哪些列互相矛盾。"""
+    from pipelines.duplicates import duplicates as found_duplicates
+
+    found = found_duplicates(open_lake())
+    if json:
+        console.print_json(found)
+        return
+    labels = {"rule_label": "归并依据", "organization_id": "机构", "feeds": "数据源",
+              "encounters": "就诊数"}  # fmt: skip
+    console.print_table("归并的就诊", found["matches"], labels)
+    labels = {"column_label": "列", "feed": "数据源", "latest_feed": "最新数据源",
+              "encounters": "就诊数"}  # fmt: skip
+    console.print_table("互相矛盾的列", found["conflicts"], labels)
 
 
 def keys(

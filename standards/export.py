@@ -60,7 +60,9 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     "indicator_requirement": dict.fromkeys(("indicator_id", "entity", "organization_level"), TEXT)
     | {"definition_version": WHOLE},
     "indicator_state": dict.fromkeys(("state", "state_name"), TEXT),
-    "feed": dict.fromkeys(("feed", "label_zh", "member_id", "format", "every", "owner"), TEXT)
+    "feed": dict.fromkeys(
+        ("feed", "label_zh", "member_id", "format", "every", "owner", "leads"), TEXT
+    )
     | {"allowed_hours": WHOLE, "starts_date": DAY, "stops_date": DAY},
     "feed_entity": dict.fromkeys(("feed", "entity"), TEXT),
     "entity": dict.fromkeys(("entity", "label_zh", "event_time"), TEXT)
@@ -175,6 +177,7 @@ def reference_rows(
                 "format": contract.format,
                 "every": contract.arrives.every,
                 "owner": contract.owner,
+                "leads": f",{','.join(contract.leads)},",
                 "allowed_hours": contract.arrives.allowed // timedelta(hours=1),
                 "starts_date": contract.arrives.starts,
                 "stops_date": contract.arrives.stops,

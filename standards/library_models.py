@@ -21,6 +21,18 @@ LABELS = {
 }
 """What every fact carries besides its entity's columns, in this order."""
 
+SOURCE_LABELS = {
+    "current_at": "版本时间",
+    "arrival_batch_id": "到达批次",
+    "file_number": "批内文件序号",
+    "record_number": "文件内记录序号",
+    "item_number": "记录内序号",
+    "version_count": "版本数",
+}
+"""What a fact of one feed's rows carries besides: where its latest version stands among others."""
+_WHOLE = ("file_number", "record_number", "item_number", "version_count")
+_MOMENT = ("received_at", "current_at")
+
 
 def library_files() -> dict[str, str]:
     """Text of every file made from an entity, by path relative to the project."""
@@ -59,15 +71,17 @@ def properties_text(model: Model, entity: Entity) -> str:
         lines += [
             f"    description: {_quoted(entity.label_zh)}",
             "    data_tests:",
-            f"      - unique_rows: {{arguments: {{columns: [{', '.join(entity.key)}]}}}}",
+            f"      - unique_rows: {{arguments: {{columns: [{', '.join(_key(entity))}]}}}}",
         ]
     lines.append("    columns:")
     for name, column in entity.columns.items():
         is_never_null = name in entity.key and column.required
         lines.append(_column(name, SQL_TYPE[column.type], column.label_zh, column, is_never_null))
-    for name in _added(entity):
-        data_type = "timestamp with time zone" if name == "received_at" else "varchar"
-        lines.append(_column(name, data_type, LABELS[name]))
+    added = _added(entity)
+    if model.config.meta.latest_of and entity.versions == "fields":
+        added |= SOURCE_LABELS
+    for name, label in added.items():
+        lines.append(_column(name, _type_of_added(name), label))
     return "\n".join(lines) + "\n"
 
 
@@ -91,16 +105,29 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if set(text) & set(',:{}[]#&*!|>%@"`') else text
 
 
-def _added(entity: Entity) -> list[str]:
-    return [name for name in LABELS if entity.person or "person" not in name]
+def _added(entity: Entity) -> dict[str, str]:
+    return {n: label for n, label in LABELS.items() if entity.person or "person" not in n}
+
+
+def _type_of_added(name: str) -> str:
+    if name in _MOMENT:
+        return "timestamp with time zone"
+    return "bigint" if name in _WHOLE else "varchar"
+
+
+def _key(entity: Entity) -> list[str]:
+    """A fact holds one row a key; where fields win, one a key and feed."""
+    return [*entity.key, *(["feed"] if entity.versions == "fields" else [])]
 
 
 def latest_sql(model: Model, entity: Entity) -> str:
     """The model that holds the latest version of every key of an entity, columns spelled out."""
-    key = ", ".join(f"'{column}'" for column in entity.key)
+    key = ", ".join(f"'{column}'" for column in _key(entity))
     columns = [*entity.columns, *_added(entity)]
+    if entity.versions == "fields":
+        columns += SOURCE_LABELS
     person = ["person_id"] if entity.person else []
-    selected = [f"person_link.{c}" if c in person else f"latest.{c}" for c in columns]
+    selected = [f"person_link.{c}" if c in person else f"standing.{c}" for c in columns]
     arguments = f"'{entity.entity}', key{', linked=true' if entity.person else ''}"
     return "\n".join(
         [
@@ -124,18 +151,11 @@ def latest_sql(model: Model, entity: Entity) -> str:
             "    from versions",
             "),",
             "",
-            "-- Of all versions of a key the latest (docs/decisions/0015-version-order.md).",
-            "latest as (",
-            "    select * from ordered",
-            "    qualify row_number() over (",
-            *_listed("partition by", entity.key, 8),
-            *_listed("order by", ["{{ latest_version_first() }}"], 8),
-            "    ) = 1",
-            "),",
+            *(_folded(entity) if entity.versions == "fields" else _latest(entity)),
             "",
             "labelled as (",
             *_listed("select", selected, 4),
-            "    from latest",
+            "    from standing",
             *(_LINKED if entity.person else []),
             ")",
             "",
@@ -145,13 +165,85 @@ def latest_sql(model: Model, entity: Entity) -> str:
     )
 
 
+def _latest(entity: Entity) -> list[str]:
+    """The step of a model whose entity keeps whole rows."""
+    return [
+        "-- Of all versions of a key the latest (docs/decisions/0015-version-order.md).",
+        "latest as (",
+        "    select * from ordered",
+        "    qualify row_number() over (",
+        *_listed("partition by", entity.key, 8),
+        *_listed("order by", ["{{ latest_version_first() }}"], 8),
+        "    ) = 1",
+        "),",
+        "",
+        "standing as (",
+        "    select * from latest where is_retracted is not true",
+        "),",
+    ]
+
+
+def _folded(entity: Entity) -> list[str]:
+    """The steps of a model whose entity keeps, of each column, what was said last."""
+    key = _key(entity)
+    said = [c for c in entity.columns if c not in key]
+    last = [c for c in (*_added(entity), *SOURCE_LABELS) if c != "person_id" and c not in key]
+    alone = [*key, *said, *last]
+    return [
+        "-- Versions of a key, latest first (docs/decisions/0015-version-order.md), without those",
+        "-- that were taken back.",
+        "numbered as (",
+        "    select",
+        "        *,",
+        "        row_number() over (",
+        *_listed("partition by", key, 12),
+        *_listed("order by", ["{{ latest_version_first() }}"], 12),
+        "        ) as version_number",
+        "    from ordered",
+        "),",
+        "",
+        "counted as (",
+        "    select",
+        "        *,",
+        "        {{ versions_of(key) }} as version_count",
+        "    from numbered",
+        "    qualify version_number < {{ retracted_from(key) }}",
+        "),",
+        "",
+        "-- Most keys have one version: nothing is to be gathered.",
+        "alone as (",
+        *_listed("select", alone, 4),
+        "    from counted",
+        "    where version_count = 1",
+        "),",
+        "",
+        "-- Of each column what was said last.",
+        "gathered as (",
+        "    select",
+        *(f"        {column}," for column in key),
+        *(f"        {{{{ last_said('{column}') }}}}," for column in said),
+        *(f"        {{{{ of_latest('{column}') }}}}," for column in last[:-1]),
+        f"        {{{{ of_latest('{last[-1]}') }}}}",
+        "    from counted",
+        "    where version_count > 1",
+        *_listed("group by", key, 4),
+        "),",
+        "",
+        "standing as (",
+        "    select * from alone",
+        "    union all",
+        "    select * from gathered",
+        "),",
+    ]
+
+
 _PERSON_LINK = (
     "person_link as (",
     "    select * from {{ source('identity', 'person_link') }}",
     "),",
     "",
 )
-_LINKED = ("    left join person_link on latest.source_person_id = person_link.source_person_id",)
+_LINKED = ("    left join person_link on standing.source_person_id = person_link.source_person_id",)
 
 
 def _listed(words: str, items: Iterable[str], indent: int) -> list[str]:

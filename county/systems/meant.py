@@ -15,7 +15,8 @@ from county.laboratory import Report
 from county.scene import Meant
 from county.services import Encounter
 
-_CANCELLED = "A11"
+_CANCELLED = {"A01": False, "A04": False, "A11": True}
+"""What an event says of a visit being void; any other leaves it as it was (HL7 v2.5.1, 3.3)."""
 _MOMENT = pl.Datetime("us")
 _Schema = dict[str, pl.DataType | type[pl.DataType]]
 _VISIT: _Schema = {
@@ -68,7 +69,7 @@ def meant_visits(feed: str, events: Iterable[Event]) -> Meant:
         rows.append(
             (
                 e.encounter_id, e.organization_id, e.patient_class, e.start,
-                e.end if ended else None, event.moment, event.trigger == _CANCELLED,
+                e.end if ended else None, event.moment, _CANCELLED.get(event.trigger),
                 e.department.code, e.department.name, e.is_tcm, e.bed,
                 e.discharge_mode if ended else None, e.fee if event.has_fee else None,
                 e.staff.staff_id,

@@ -41,12 +41,14 @@ class Request:
     """One table wanted: a row per `each` (a segment or `message`), these paths, these conditions.
 
     `when` on `MSH-9` compares `type^trigger`; a value ending in `*` matches by its beginning, and
-    a lone `*` any value.
+    a lone `*` any value. `keeps_null`: a deleted value stays `""`, else it is null like an absent
+    one.
     """
 
     each: str
     paths: tuple[str, ...]
     when: Dictionary[str, Sequence[str]] = field(default_factory=dict)
+    keeps_null: bool = False
 
 
 def read(
@@ -79,7 +81,8 @@ def read(
     for entity, record in mapping.records.items():
         own = [source for item in record.maps for source in item.sources]
         each = "message" if record.each == "row" else record.each
-        requests[entity] = Request(each, tuple(dict.fromkeys([*own, *person])), record.when)
+        paths = tuple(dict.fromkeys([*own, *person]))
+        requests[entity] = Request(each, paths, record.when, record.partial)
     return read_tables(files, requests, encoding=encoding, options=options)
 
 
@@ -185,16 +188,16 @@ def _group_tables(
         contexts: dict[str, np.ndarray] = {}
         columns = {}
         for text in request.paths:
+            parts = []
             for part in text.split(JOIN):
                 path = compile_path(part)
                 if path.segment not in contexts:
                     contexts[path.segment] = group.context(path.segment, request.each, at)
-                columns[part] = group.take(path, contexts[path.segment])
-            if JOIN in text:
-                columns[text] = _together([columns[part] for part in text.split(JOIN)])
+                keeps_null = request.keeps_null and part == text
+                parts.append(group.take(path, contexts[path.segment], keeps_null))
+            columns[text] = parts[0] if len(parts) == 1 else _together(parts)
         positions = {FILE: files[message], RECORD: records[message], ITEM: items}
-        wanted = {text: columns[text] for text in request.paths}
-        yield name, pl.DataFrame(wanted | positions)
+        yield name, pl.DataFrame(columns | positions)
 
 
 def _together(parts: Sequence[pl.Series]) -> pl.Series:

@@ -15,6 +15,8 @@ from functools import cache
 import numpy as np
 import polars as pl
 
+from ingestion.formats.source import DELETED
+
 PATH = re.compile(r"([A-Z][A-Z0-9]{2})-(\d+)(?:\(([^)]+)\))?(?:\.(\d+)(?:\.(\d+))?)?")
 SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 ORDER_SEGMENTS = frozenset({"OBR", "ORC", "RXO", "RXE", "RXD", "RXA", "RXG"})
@@ -87,13 +89,19 @@ class SegmentColumns:
         self._parts: dict[tuple[int, str | None, int], pl.Series] = {}
         self._columns: dict[HL7Path, pl.Series] = {}
         self._by_type: dict[int, list[dict[str, str]]] = {}
+        self._has_null = self._contains(lines, DELETED)
         self._has_escape = self.escape is not None and self._contains(lines, self.escape)
 
-    def column(self, path: HL7Path) -> pl.Series:
-        """Values of `path`, one per segment; absent, empty and `""` (delete) are null."""
+    def column(self, path: HL7Path, keeps_null: bool = False) -> pl.Series:
+        """Values of `path`, one per segment; absent and empty ones are null, and so is `""`
+        (delete), of the value or of the whole field, unless it is kept."""
         if path not in self._columns:
             self._columns[path] = self._clean(self._raw(path), path)
-        return self._columns[path]
+        values = self._columns[path]
+        if keeps_null and self._has_null:
+            deleted = (self._raw(path) == DELETED) | (self._field(path.number) == DELETED)
+            return values.set(deleted.fill_null(False), DELETED)
+        return values
 
     def _field(self, number: int) -> pl.Series:
         if self._offset and number == 1:
@@ -345,12 +353,12 @@ class MessageGroup:
             for name in {kind, "PID"}
         )
 
-    def take(self, path: HL7Path, chosen: np.ndarray) -> pl.Series:
+    def take(self, path: HL7Path, chosen: np.ndarray, keeps_null: bool = False) -> pl.Series:
         """Values of `path` for the chosen segments; null where none was chosen."""
         segments = self.segments(path.segment)
         if not len(segments.lines):
             return pl.Series([None], dtype=pl.String).new_from_index(0, len(chosen))
-        values = segments.column(path)
+        values = segments.column(path, keeps_null)
         missing = chosen < 0
         if not missing.any():
             if len(chosen) == len(values) and np.array_equal(chosen, np.arange(len(chosen))):

@@ -10,6 +10,10 @@ FILE, RECORD, ITEM = "_file", "_record", "_item"
 (message, row, document; from 1) and item number in the record (segment, entry; from 1)."""
 
 
+DELETED = '""'
+"""What a partial record holds where its sender deletes a value (HL7 v2.5.1, 2.5.3.1)."""
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """One file as it arrived. `name` is relative to the inbox."""

@@ -32,21 +32,25 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.document_id,
-        latest.organization_id,
-        latest.document_type_code,
-        latest.title,
-        latest.encounter_id,
-        latest.authored_at,
-        latest.staff_id,
-        latest.source_person_id,
+        standing.document_id,
+        standing.organization_id,
+        standing.document_type_code,
+        standing.title,
+        standing.encounter_id,
+        standing.authored_at,
+        standing.staff_id,
+        standing.source_person_id,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

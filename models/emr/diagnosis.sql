@@ -34,21 +34,25 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.encounter_id,
-        latest.organization_id,
-        latest.document_id,
-        latest.sequence_number,
-        latest.diagnosis_code,
-        latest.diagnosis_name,
-        latest.diagnosed_at,
-        latest.source_person_id,
+        standing.encounter_id,
+        standing.organization_id,
+        standing.document_id,
+        standing.sequence_number,
+        standing.diagnosis_code,
+        standing.diagnosis_name,
+        standing.diagnosed_at,
+        standing.source_person_id,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

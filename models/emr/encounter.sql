@@ -1,60 +1,116 @@
--- Grain: one outpatient visit, emergency visit or inpatient stay at one member.
--- Written from ingestion/entities/encounter.yml by `make derived`; change it there.
-{% set key = ['organization_id', 'encounter_id'] %}
-{{ fact_config('encounter', key) }}
+-- Grain: one encounter, whoever tells of it: what several feeds, numbers or organizations tell of the
+-- same one is one row (docs/decisions/0016-encounter-resolution.md). Of each column the value of the
+-- feed that leads for it (`leads` of a contract), else of the feed that spoke last and knows one.
 with
 
--- All versions of the keys that this build renews: of every key in a full build.
-versions as (
-    {{ versions_to_build('encounter', key, linked=true) }}
+encounter_source as (
+    select * from {{ ref('encounter_source') }}
 ),
 
-person_link as (
-    select * from {{ source('identity', 'person_link') }}
+encounter_match as (
+    select * from {{ ref('encounter_match') }}
 ),
 
-ordered as (
+feed as (
+    select * from {{ source('reference', 'feed') }}
+),
+
+told_once as (
+    select encounter_source.*
+    from encounter_source
+    left join encounter_match
+        on
+            encounter_source.feed = encounter_match.feed
+            and encounter_source.organization_id = encounter_match.organization_id
+            and encounter_source.encounter_id = encounter_match.encounter_id
+    where encounter_match.feed is null
+),
+
+told_by_several as (
     select
-        *,
-        {{ current_at(key) }} as current_at
-    from versions
+        encounter_source.*,
+        encounter_match.resolved_organization_id,
+        encounter_match.resolved_encounter_id,
+        encounter_match.source_number,
+        coalesce(feed.leads, '') as leads
+    from encounter_match
+    inner join encounter_source
+        on
+            encounter_match.feed = encounter_source.feed
+            and encounter_match.organization_id = encounter_source.organization_id
+            and encounter_match.encounter_id = encounter_source.encounter_id
+    left join feed on encounter_match.feed = feed.feed
 ),
 
--- Of all versions of a key the latest (docs/decisions/0015-version-order.md).
-latest as (
-    select * from ordered
-    qualify row_number() over (
-        partition by
-            organization_id,
-            encounter_id
-        order by
-            {{ latest_version_first() }}
-    ) = 1
-),
-
-labelled as (
+merged as (
     select
-        latest.encounter_id,
-        latest.organization_id,
-        latest.encounter_class_code,
-        latest.started_at,
-        latest.ended_at,
-        latest.recorded_at,
-        latest.is_cancelled,
-        latest.department_code,
-        latest.department_name,
-        latest.is_tcm,
-        latest.bed_id,
-        latest.discharge_mode_code,
-        latest.total_fee_yuan,
-        latest.drug_fee_yuan,
-        latest.staff_id,
-        latest.source_person_id,
-        person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        resolved_encounter_id as encounter_id,
+        resolved_organization_id as organization_id,
+        {{ of_leading('encounter_class_code') }},
+        {{ of_leading('started_at') }},
+        {{ of_leading('ended_at') }},
+        {{ of_leading('recorded_at') }},
+        {{ of_leading('is_cancelled') }},
+        {{ of_leading('department_code') }},
+        {{ of_leading('department_name') }},
+        {{ of_leading('is_tcm') }},
+        {{ of_leading('bed_id') }},
+        {{ of_leading('discharge_mode_code') }},
+        {{ of_leading('total_fee_yuan') }},
+        {{ of_leading('drug_fee_yuan') }},
+        {{ of_leading('staff_id') }},
+        min_by(source_person_id, source_number) as source_person_id,
+        min_by(person_id, source_number) as person_id,
+        min_by(feed, source_number) as feed,
+        min_by(received_at, source_number) as received_at
+    from told_by_several
+    group by resolved_organization_id, resolved_encounter_id
+),
+
+encounter as (
+    select
+        encounter_id,
+        organization_id,
+        encounter_class_code,
+        started_at,
+        ended_at,
+        recorded_at,
+        is_cancelled,
+        department_code,
+        department_name,
+        is_tcm,
+        bed_id,
+        discharge_mode_code,
+        total_fee_yuan,
+        drug_fee_yuan,
+        staff_id,
+        source_person_id,
+        person_id,
+        feed,
+        received_at
+    from told_once
+    union all
+    select
+        encounter_id,
+        organization_id,
+        encounter_class_code,
+        started_at,
+        ended_at,
+        recorded_at,
+        is_cancelled,
+        department_code,
+        department_name,
+        is_tcm,
+        bed_id,
+        discharge_mode_code,
+        total_fee_yuan,
+        drug_fee_yuan,
+        staff_id,
+        source_person_id,
+        person_id,
+        feed,
+        received_at
+    from merged
 )
 
-select * from labelled
+select * from encounter

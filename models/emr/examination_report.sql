@@ -32,26 +32,30 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.report_id,
-        latest.organization_id,
-        latest.encounter_id,
-        latest.request_id,
-        latest.requesting_organization_id,
-        latest.modality,
-        latest.body_part,
-        latest.examined_at,
-        latest.reported_at,
-        latest.conclusion,
-        latest.is_positive,
-        latest.staff_id,
-        latest.source_person_id,
+        standing.report_id,
+        standing.organization_id,
+        standing.encounter_id,
+        standing.request_id,
+        standing.requesting_organization_id,
+        standing.modality,
+        standing.body_part,
+        standing.examined_at,
+        standing.reported_at,
+        standing.conclusion,
+        standing.is_positive,
+        standing.staff_id,
+        standing.source_person_id,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

@@ -32,27 +32,31 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.encounter_id,
-        latest.organization_id,
-        latest.document_id,
-        latest.admitted_at,
-        latest.discharged_at,
-        latest.stay_days,
-        latest.department_name,
-        latest.main_diagnosis_code,
-        latest.main_diagnosis_name,
-        latest.main_operation_code,
-        latest.discharge_mode_code,
-        latest.total_fee_yuan,
-        latest.drug_fee_yuan,
-        latest.source_person_id,
+        standing.encounter_id,
+        standing.organization_id,
+        standing.document_id,
+        standing.admitted_at,
+        standing.discharged_at,
+        standing.stay_days,
+        standing.department_name,
+        standing.main_diagnosis_code,
+        standing.main_diagnosis_name,
+        standing.main_operation_code,
+        standing.discharge_mode_code,
+        standing.total_fee_yuan,
+        standing.drug_fee_yuan,
+        standing.source_person_id,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

@@ -34,31 +34,35 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.report_id,
-        latest.organization_id,
-        latest.encounter_id,
-        latest.requesting_organization_id,
-        latest.request_id,
-        latest.panel_code,
-        latest.item_sequence,
-        latest.test_code,
-        latest.test_name,
-        latest.value_text,
-        latest.value_number,
-        latest.value_unit,
-        latest.reference_range,
-        latest.abnormal_flag,
-        latest.result_status,
-        latest.collected_at,
-        latest.reported_at,
-        latest.source_person_id,
+        standing.report_id,
+        standing.organization_id,
+        standing.encounter_id,
+        standing.requesting_organization_id,
+        standing.request_id,
+        standing.panel_code,
+        standing.item_sequence,
+        standing.test_code,
+        standing.test_name,
+        standing.value_text,
+        standing.value_number,
+        standing.value_unit,
+        standing.reference_range,
+        standing.abnormal_flag,
+        standing.result_status,
+        standing.collected_at,
+        standing.reported_at,
+        standing.source_person_id,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

@@ -33,30 +33,34 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.prescription_id,
-        latest.organization_id,
-        latest.encounter_id,
-        latest.item_number_text,
-        latest.drug_code,
-        latest.drug_name,
-        latest.specification,
-        latest.dose_text,
-        latest.frequency_text,
-        latest.quantity,
-        latest.amount_yuan,
-        latest.is_tcm,
-        latest.is_essential,
-        latest.is_antibacterial,
-        latest.prescribed_at,
-        latest.staff_id,
-        latest.source_person_id,
+        standing.prescription_id,
+        standing.organization_id,
+        standing.encounter_id,
+        standing.item_number_text,
+        standing.drug_code,
+        standing.drug_name,
+        standing.specification,
+        standing.dose_text,
+        standing.frequency_text,
+        standing.quantity,
+        standing.amount_yuan,
+        standing.is_tcm,
+        standing.is_essential,
+        standing.is_antibacterial,
+        standing.prescribed_at,
+        standing.staff_id,
+        standing.source_person_id,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

@@ -32,25 +32,29 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.visit_id,
-        latest.organization_id,
-        latest.visited_date,
-        latest.visit_mode_code,
-        latest.fasting_glucose_mmol_per_l,
-        latest.hba1c_rate,
-        latest.systolic_mmhg,
-        latest.diastolic_mmhg,
-        latest.visit_class_code,
-        latest.next_visit_date,
-        latest.staff_id,
-        latest.source_person_id,
+        standing.visit_id,
+        standing.organization_id,
+        standing.visited_date,
+        standing.visit_mode_code,
+        standing.fasting_glucose_mmol_per_l,
+        standing.hba1c_rate,
+        standing.systolic_mmhg,
+        standing.diastolic_mmhg,
+        standing.visit_class_code,
+        standing.next_visit_date,
+        standing.staff_id,
+        standing.source_person_id,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

@@ -31,22 +31,26 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.archive_id,
-        latest.organization_id,
-        latest.archived_date,
-        latest.abo_code,
-        latest.rh_code,
-        latest.has_hypertension,
-        latest.has_diabetes,
-        latest.closed_date,
-        latest.source_person_id,
+        standing.archive_id,
+        standing.organization_id,
+        standing.archived_date,
+        standing.abo_code,
+        standing.rh_code,
+        standing.has_hypertension,
+        standing.has_diabetes,
+        standing.closed_date,
+        standing.source_person_id,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

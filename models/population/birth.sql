@@ -31,19 +31,23 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.birth_certificate_id,
-        latest.organization_id,
-        latest.born_at,
-        latest.gestational_weeks,
-        latest.birth_weight_g,
-        latest.source_person_id,
+        standing.birth_certificate_id,
+        standing.organization_id,
+        standing.born_at,
+        standing.gestational_weeks,
+        standing.birth_weight_g,
+        standing.source_person_id,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

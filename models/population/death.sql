@@ -31,18 +31,22 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.death_certificate_id,
-        latest.organization_id,
-        latest.died_at,
-        latest.underlying_cause_code,
-        latest.source_person_id,
+        standing.death_certificate_id,
+        standing.organization_id,
+        standing.died_at,
+        standing.underlying_cause_code,
+        standing.source_person_id,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

@@ -29,16 +29,20 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.bed_id,
-        latest.organization_id,
-        latest.ward_name,
-        latest.opened_date,
-        latest.closed_date,
-        latest.feed,
-        latest.received_at
-    from latest
+        standing.bed_id,
+        standing.organization_id,
+        standing.ward_name,
+        standing.opened_date,
+        standing.closed_date,
+        standing.feed,
+        standing.received_at
+    from standing
 )
 
 select * from labelled

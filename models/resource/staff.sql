@@ -32,21 +32,25 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.staff_id,
-        latest.organization_id,
-        latest.staff_category_code,
-        latest.title_code,
-        latest.department_name,
-        latest.employed_date,
-        latest.left_date,
-        latest.source_person_id,
+        standing.staff_id,
+        standing.organization_id,
+        standing.staff_category_code,
+        standing.title_code,
+        standing.department_name,
+        standing.employed_date,
+        standing.left_date,
+        standing.source_person_id,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

@@ -23,24 +23,28 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.sop_instance_uid,
-        latest.organization_id,
-        latest.series_instance_uid,
-        latest.study_instance_uid,
-        latest.sop_class_uid,
-        latest.accession_number,
-        latest.modality,
-        latest.body_part,
-        latest.study_at,
-        latest.row_count,
-        latest.column_count,
+        standing.sop_instance_uid,
+        standing.organization_id,
+        standing.series_instance_uid,
+        standing.study_instance_uid,
+        standing.sop_class_uid,
+        standing.accession_number,
+        standing.modality,
+        standing.body_part,
+        standing.study_at,
+        standing.row_count,
+        standing.column_count,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

@@ -19,20 +19,24 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.organization_id,
-        latest.organization_name,
-        latest.organization_level,
-        latest.parent_organization_id,
-        latest.is_primary_care,
-        latest.is_tcm,
-        latest.boundary_ring,
-        latest.valid_from,
-        latest.valid_to,
-        latest.feed,
-        latest.received_at
-    from latest
+        standing.organization_id,
+        standing.organization_name,
+        standing.organization_level,
+        standing.parent_organization_id,
+        standing.is_primary_care,
+        standing.is_tcm,
+        standing.boundary_ring,
+        standing.valid_from,
+        standing.valid_to,
+        standing.feed,
+        standing.received_at
+    from standing
 )
 
 select * from labelled

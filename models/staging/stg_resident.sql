@@ -23,23 +23,27 @@ latest as (
     ) = 1
 ),
 
+standing as (
+    select * from latest where is_retracted is not true
+),
+
 labelled as (
     select
-        latest.resident_id,
-        latest.organization_id,
-        latest.household_id,
-        latest.household_relation_code,
-        latest.is_permanent_resident,
-        latest.is_registered_resident,
-        latest.ethnicity_code,
-        latest.marital_status_code,
-        latest.registered_date,
-        latest.moved_out_date,
+        standing.resident_id,
+        standing.organization_id,
+        standing.household_id,
+        standing.household_relation_code,
+        standing.is_permanent_resident,
+        standing.is_registered_resident,
+        standing.ethnicity_code,
+        standing.marital_status_code,
+        standing.registered_date,
+        standing.moved_out_date,
         person_link.person_id,
-        latest.feed,
-        latest.received_at
-    from latest
-    left join person_link on latest.source_person_id = person_link.source_person_id
+        standing.feed,
+        standing.received_at
+    from standing
+    left join person_link on standing.source_person_id = person_link.source_person_id
 )
 
 select * from labelled

@@ -65,14 +65,15 @@ def test_versions_are_told_apart_by_the_key_of_their_entity() -> None:
     for path in (PROJECT_DIR / "models").rglob("*.sql"):
         sql = path.read_text("utf-8")
         silver = re.findall(r"source\('silver', '(\w+)'\)|fact_config\('(\w+)'", sql)
-        if "latest_arrival_first" not in sql:
+        if "latest_version_first" not in sql:
             continue
         (entity,) = (entities()[one or other] for one, other in silver)
-        ordered = re.search(r"partition by\s+(.*?)\s+order by\s+(.*?)\{\{", sql, flags=re.S)
-        assert ordered, path
-        assert re.split(r",\s*", ordered[1]) == entity.key, path
-        time = f"{entity.version_time} desc nulls last," if entity.version_time else ""
-        assert ordered[2].strip() == time, path
+        ordered = re.search(
+            r"partition by\s+([^()]*?)\s+order by\s+\{\{ latest_version_first", sql, flags=re.S
+        )
+        assert ordered and "current_at(" in sql, path
+        own = [*entity.key, *(["feed"] if entity.versions == "fields" else [])]
+        assert re.split(r",\s*", ordered[1]) == own, path
 
 
 def test_every_evidence_model_is_summed_into_measures() -> None:
