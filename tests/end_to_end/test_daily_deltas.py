@@ -44,6 +44,6 @@ def test_pieces_give_what_a_whole_build_gives(stepwise: Yigong) -> None:
     stepwise("build", "--anew")
     anew = facts(stepwise.home)
     assert by_key.keys() == anew.keys()
-    assert by_key["encounter"] and by_key["laboratory_result"]
+    assert by_key["encounter_source"] and by_key["laboratory_result"]
     for name, rows in anew.items():
         assert by_key[name] == rows, name
