@@ -10,7 +10,7 @@ import pytest
 from tests.unit.marts.small_county import HOSPITAL, TOWNSHIP, contracts, rows, visit
 from tests.unit.marts.small_lake import Rows, at, build, write_lake
 
-FACTS = ("encounter", "diagnosis", "insurance_settlement", "hypertension_visit")
+FACTS = ("encounter", "encounter_source", "diagnosis", "insurance_settlement", "hypertension_visit")
 LATER = {"batch_id": "b2", "row_digest": 1_000_001}
 
 
@@ -108,6 +108,6 @@ def test_each_later_row_has_its_effect(homes: tuple[Path, Path]) -> None:
         ).fetchall()
         assert people == [("P-other",)]
         taken = connection.execute(
-            "select batch_id, is_built from built_batch where model = 'encounter' order by 1"
+            "select batch_id, is_built from built_batch where model = 'encounter_source' order by 1"
         ).fetchall()
         assert taken == [("b1", True), ("b2", True)]
