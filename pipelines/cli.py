@@ -23,6 +23,7 @@ from pipelines import (
     console,
     county_cli,
     failures,
+    person_cli,
     quarantine_cli,
     site_cli,
 )
@@ -55,6 +56,7 @@ quarantine_app = typer.Typer(no_args_is_help=True, help="隔离区：查看、�
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(county_cli.app, name="county")
 app.add_typer(site_cli.app, name="site")
+app.add_typer(person_cli.app, name="person")
 
 
 def main() -> None:

@@ -250,9 +250,16 @@ def link_persons(lake: Lake) -> LinkRun:
     run = update_links(lake)
     if run.is_new:
         counts = {"dagster/row_count": run.source_persons, "persons": run.persons}
-        tell(Made(("identity", "person_link"), {**counts, "merges": run.merges}))
-    report(Step("link", "person_link", 1, 1, f"{run.persons} 人"))
+        changes = {"merges": run.merges, "splits": run.splits, "moves": run.moves}
+        asked = {"conflicts": run.conflicts, "review": run.review}
+        tell(Made(("identity", "person_link"), {**counts, **changes, **asked}))
+    report(Step("link", "person_link", 1, 1, _said_of(run)))
     return run
+
+
+def _said_of(run: LinkRun) -> str:
+    said = f"{run.persons} 人，矛盾 {run.conflicts}，待核对 {run.review}"
+    return said if run.weighed else f"{said}；缺少 splink，未做概率匹配：请运行 make setup"
 
 
 def refresh_reference(lake: Lake) -> None:

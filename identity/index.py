@@ -1,0 +1,97 @@
+"""What was known of every source person the last time, so that a few new ones cost little.
+
+One base file and patches over it: a patch holds the source persons that a run has seen anew. A full
+run writes the base again.
+
+Belongs here: reading and writing that state, and finding who is concerned by a change. Not here:
+linking itself (`link.py`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from identity.sources import KEY, SCHEMA
+from ingestion.lake import write_parquet
+
+MAX_PATCHES = 60
+_GONE = "is_gone"
+_TOUCHED = (
+    "id_number_token", "id_written_token", "health_card_token", "insurance_token", "phone_token",
+    "address_token", "name_sound_token", "name_consonants_token", "mother_token",
+)  # fmt: skip
+_WITH_BIRTH = frozenset(
+    {"address_token", "name_sound_token", "name_consonants_token", "mother_token"}
+)
+"""Columns that say little without the date of birth or a phone."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """Source persons as of the last run, below one folder."""
+
+    folder: Path
+
+    @property
+    def base(self) -> Path:
+        return self.folder / "base.parquet"
+
+    def exists(self) -> bool:
+        return self.base.exists()
+
+    def patches(self) -> list[Path]:
+        return sorted(self.folder.glob("patch-*.parquet"))
+
+    def write_base(self, sources: pl.DataFrame) -> None:
+        write_parquet(sources, self.base)
+        for path in self.patches():
+            path.unlink()
+
+    def write_patch(self, fresh: pl.DataFrame, gone: Iterable[str]) -> None:
+        """Source persons seen anew, and those that silver no longer holds."""
+        lost = pl.DataFrame({KEY: list(gone)}, schema={KEY: pl.String()}).with_columns(
+            pl.lit(True).alias(_GONE)
+        )
+        rows = pl.concat([fresh.with_columns(pl.lit(False).alias(_GONE)), lost], how="diagonal")
+        number = int(self.patches()[-1].stem.split("-")[1]) + 1 if self.patches() else 1
+        write_parquet(rows, self.folder / f"patch-{number:06d}.parquet")
+
+    def sources(self) -> pl.LazyFrame:
+        """All source persons of today."""
+        base = pl.scan_parquet(self.base)
+        patches = self.patches()
+        if not patches:
+            return base
+        later = pl.concat([pl.read_parquet(path) for path in patches]).unique(
+            KEY, keep="last", maintain_order=True
+        )
+        kept = base.filter(~pl.col(KEY).is_in(later[KEY].implode()))
+        return pl.concat([kept, later.filter(~pl.col(_GONE)).select(*SCHEMA).lazy()])
+
+    def touching(self, changed: pl.DataFrame, shared: pl.DataFrame) -> list[str]:
+        """Source persons that share evidence with the changed ones: a number, or a name or address
+        together with the date of birth or the phone.
+
+        Args:
+            changed: Rows in the shape of the index, before and after.
+            shared: Numbers that are no evidence.
+        """
+        found: set[str] = set()
+        sources = self.sources()
+        births = changed["birth_date"].drop_nulls().unique().implode()
+        phones = changed["phone_token"].drop_nulls().unique().implode()
+        known = pl.col("birth_date").is_in(births) | pl.col("phone_token").is_in(phones)
+        for column in _TOUCHED:
+            tokens = set(changed[column].drop_nulls())
+            if column == "id_number_token":
+                for more in changed["id_repair_tokens"].drop_nulls():
+                    tokens |= set(more.split(" "))
+            tokens -= set(shared.filter(pl.col("column") == column)["token"])
+            if tokens:
+                is_one = pl.col(column).is_in(pl.Series(sorted(tokens)).implode())
+                if column in _WITH_BIRTH:
+                    is_one &= known
+                found |= set(sources.filter(is_one).select(KEY).collect()[KEY])
+        return sorted(found)
