@@ -78,12 +78,16 @@ class HardPersons:
         phone, address = self._phone(), f"云泉县第{number % 97}村{number}号"
         size = random.choices((1, 2, 3, 4, 5, 6), weights=share["household"])[0]
         head_age = random.randint(24, 78)
-        home = []
+        home: list[Resident] = []
         for place in range(size):
             age = head_age + random.randint(-3, 3) if place < 2 else random.randint(1, 21)
             sex = ("1", "2")[place] if place < 2 else random.choice("12")
             family = surname if place != 1 else names.family_part(random, ethnicity)
-            home.append(self._person(ethnicity, family, sex, self._birth(age), phone, address))
+            one = self._person(ethnicity, family, sex, self._birth(age), phone, address)
+            while one.name in {other.name for other in home}:
+                name = names.full_name(ethnicity, names.given_name(random, ethnicity, sex), family)
+                self.people[one.number] = one = replace(one, name=name)
+            home.append(one)
         grown = [one for one in home if one.sex == "2" and 20 <= _age(one) <= 42]
         if len(home) > 2 and random.random() < share["twins"]:
             self._twins(home[-1], ethnicity, surname)

@@ -13,19 +13,20 @@ from pathlib import Path
 
 import polars as pl
 
-from identity.sources import KEY, SCHEMA
+from identity.sources import KEY, SCHEMA, without_shared
 from ingestion.lake import write_parquet
 
 MAX_PATCHES = 60
 _GONE = "is_gone"
-_TOUCHED = (
-    "id_number_token", "id_written_token", "health_card_token", "insurance_token", "phone_token",
-    "address_token", "name_sound_token", "name_consonants_token", "mother_token",
+_SHARING: tuple[tuple[str, ...], ...] = (
+    ("id_number_token",), ("id_written_token",), ("health_card_token",), ("insurance_token",),
+    ("birth_date", "name_sound_token"), ("birth_date", "name_consonants_token"),
+    ("birth_date", "phone_token"), ("birth_date", "address_token"),
+    ("birth_date", "mother_token"), ("phone_token", "name_sound_token"),
+    ("phone_token", "name_consonants_token"), ("address_token", "name_sound_token"),
 )  # fmt: skip
-_WITH_BIRTH = frozenset(
-    {"address_token", "name_sound_token", "name_consonants_token", "mother_token"}
-)
-"""Columns that say little without the date of birth or a phone."""
+"""What two source persons must share for any rule or weighing to look at them (`rules.py`,
+`probable.CANDIDATES`)."""
 
 
 @dataclass(frozen=True)
@@ -71,27 +72,26 @@ class Index:
         return pl.concat([kept, later.filter(~pl.col(_GONE)).select(*SCHEMA).lazy()])
 
     def touching(self, changed: pl.DataFrame, shared: pl.DataFrame) -> list[str]:
-        """Source persons that share evidence with the changed ones: a number, or a name or address
-        together with the date of birth or the phone.
+        """Source persons that share evidence with the changed ones.
 
         Args:
             changed: Rows in the shape of the index, before and after.
             shared: Numbers that are no evidence.
         """
-        found: set[str] = set()
-        sources = self.sources()
-        births = changed["birth_date"].drop_nulls().unique().implode()
-        phones = changed["phone_token"].drop_nulls().unique().implode()
-        known = pl.col("birth_date").is_in(births) | pl.col("phone_token").is_in(phones)
-        for column in _TOUCHED:
-            tokens = set(changed[column].drop_nulls())
-            if column == "id_number_token":
-                for more in changed["id_repair_tokens"].drop_nulls():
-                    tokens |= set(more.split(" "))
-            tokens -= set(shared.filter(pl.col("column") == column)["token"])
-            if tokens:
-                is_one = pl.col(column).is_in(pl.Series(sorted(tokens)).implode())
-                if column in _WITH_BIRTH:
-                    is_one &= known
-                found |= set(sources.filter(is_one).select(KEY).collect()[KEY])
-        return sorted(found)
+        sources, known = self.sources(), without_shared(changed, shared)
+        asked = [
+            sources.select(KEY, *columns).join(
+                known.select(columns).drop_nulls().unique().lazy(), on=columns, how="semi"
+            )
+            for columns in _SHARING
+        ]
+        mended = known["id_repair_tokens"].drop_nulls().str.split(" ").explode().unique()
+        asked.append(sources.filter(pl.col("id_number_token").is_in(mended.implode())))
+        right = known["id_number_token"].drop_nulls().unique()
+        slips = sources.select(KEY, "id_repair_tokens").drop_nulls()
+        split = slips.with_columns(pl.col("id_repair_tokens").str.split(" ")).explode(
+            "id_repair_tokens"
+        )
+        asked.append(split.filter(pl.col("id_repair_tokens").is_in(right.implode())))
+        found = pl.collect_all([one.select(KEY) for one in asked])
+        return pl.concat(found)[KEY].unique().sort().to_list()

@@ -9,7 +9,6 @@ Belongs here: candidates, weights, guards. Not here: sure rules (`rules.py`), jo
 Decision: docs/decisions/0017-identity.md.
 """
 
-import logging
 from dataclasses import dataclass
 from functools import cache
 from math import log2
@@ -135,14 +134,13 @@ def probable_pairs(nodes: pl.DataFrame, frequency: pl.DataFrame) -> pl.DataFrame
         from splink import DuckDBAPI, Linker
     except ModuleNotFoundError as error:
         raise NotInstalled("splink") from error
-    logging.getLogger("splink").setLevel(logging.ERROR)
     shown = nodes.with_columns(pl.coalesce("id_number_token", "id_written_token").alias("id_any"))
     with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as connection:
         connection.register("nodes", shown.to_arrow())
         connection.execute("create table node_table as select * from nodes order by node")
         api = DuckDBAPI(connection=connection)
         registered = api.register("node_table")
-        linker = Linker(registered, model().settings())
+        linker = Linker(registered, model().settings(), log_level=None)
         for column in FREQUENT:
             known = _frequency_of(column, nodes, frequency)
             connection.register(f"known_{column}", known.to_arrow())

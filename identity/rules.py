@@ -31,8 +31,9 @@ def nodes_of(
     Source persons in `single` are nodes of their own: a clerk has spoken of them.
 
 
-    `person_number` is the valid ID number that a node stands for; null where the date of birth that
-    it says itself is far from the one in the number: then the number may be somebody else's.
+    `person_number` is the valid ID number that a node stands for; null where the number may be
+    somebody else's: the date of birth that the node says itself is far from the one in it, or
+    others carry it under another name while this name and birth are known under another number.
     """
     identifies = pl.any_horizontal(
         pl.col("id_number_token", "health_card_token", "insurance_token").is_not_null()
@@ -49,9 +50,27 @@ def nodes_of(
     nodes = nodes.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(NODE))
     of = nodes.select(NODE, pl.col("members").alias(KEY)).explode(KEY)
     far = ~near("birth_date", "id_birth_date").fill_null(True)
-    return nodes.drop("_alone", "members").with_columns(
+    nodes = nodes.drop("_alone", "members").with_columns(
         pl.when(~far).then("id_number_token").alias("person_number")
-    ), of
+    )
+    own = ~pl.col(NODE).is_in(_borrowers(nodes).implode())
+    return nodes.with_columns(pl.when(own).then("person_number").alias("person_number")), of
+
+
+def _borrowers(nodes: pl.DataFrame) -> pl.Series:
+    """Nodes whose ID number others carry under another name, while their own name and birth are
+    known under another number, as when a twin is written down with the other's number."""
+    known = nodes.select("name_sound_token", "birth_date", "person_number").drop_nulls().unique()
+    named = [c for c in nodes.columns if c.startswith("name_")]
+    holders = nodes.drop_nulls(["person_number", "name_sound_token"]).filter(
+        pl.col("name_sound_token").n_unique().over("person_number") > 1
+    )
+    pairs = holders.join(holders.select("person_number", NODE, *named), on="person_number")
+    odd = pairs.filter((pl.col(NODE) != pl.col("node_right")) & ~alike().fill_null(True))
+    elsewhere = odd.join(known, on=["name_sound_token", "birth_date"], suffix="_known").filter(
+        pl.col("person_number") != pl.col("person_number_known")
+    )
+    return elsewhere[NODE].unique()
 
 
 def near(left: str, right: str) -> pl.Expr:
@@ -79,10 +98,12 @@ def alike(suffix: str = "_right") -> pl.Expr:
 
 
 def contradicts() -> pl.Expr:
-    """Another name, and another birth or sex; a birth that is not said does not make it good."""
+    """Another name, and another birth or sex, or a number that is doubtful in one of them; a birth
+    that is not said does not make it good."""
     other_birth = ~near("birth_date", "birth_date_right").fill_null(False)
     other_sex = (pl.col("sex_code") != pl.col("sex_code_right")).fill_null(False)
-    return ~alike().fill_null(True) & (other_birth | other_sex)
+    doubtful = pl.col("person_number").is_null() | pl.col("person_number_right").is_null()
+    return ~alike().fill_null(True) & (other_birth | other_sex | doubtful)
 
 
 def _pairs(nodes: pl.DataFrame, left: list[str], right: list[str] | None = None) -> pl.DataFrame:

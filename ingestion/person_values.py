@@ -7,6 +7,8 @@ Belongs here: reading one value of the person block. Not here: tokens and keys (
 name sounds like (`name_keys.py`), a number that too many people share (`identity/`).
 """
 
+from calendar import monthrange
+
 import polars as pl
 
 from ingestion.cast import typed
@@ -162,5 +164,11 @@ def repairs(wrong: str) -> list[str]:
             moved = (digits[at + 1] - digits[at]) * (weight - _WEIGHTS[at + 1])
             if (moved - off) % 11 == 0:
                 found.add(wrong[:at] + wrong[at + 1] + wrong[at] + wrong[at + 2 :])
-    frame = pl.DataFrame({"n": sorted(found)})
-    return frame.filter(valid_id_number(pl.col("n")))["n"].to_list()
+    return sorted(one for one in found if _has_day(one))
+
+
+def _has_day(id_number: str) -> bool:
+    year, month, day = int(id_number[6:10]), int(id_number[10:12]), int(id_number[12:14])
+    if id_number[0] == "0" or not 1880 <= year <= 2100 or not 1 <= month <= 12:
+        return False
+    return 1 <= day <= monthrange(year, month)[1]
