@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
         duplicates,
         keys,
         indicators,
+        restatements,
         evidence,
         inspect,
         query,
@@ -209,6 +210,37 @@ def indicators(
     ]
     so_far = "（期内至今）" if any(row["is_to_date"] for row in rows) else ""
     console.print_table(f"指标 {period}{so_far}", shown, labels)
+
+
+def restatements(
+    period: Annotated[str | None, typer.Option(help="只看这个统计期")] = None,
+    indicator: Annotated[str | None, typer.Option(help="只看这个指标编号")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """已结期的指标值在后来的版本里有何更正：原值、新值、何时、因何。"""
+    from pipelines import reading
+    from standards.catalogue import STATE_NAME
+
+    found = reading.restatements(open_lake(), period=period, indicator=indicator)
+    if json:
+        console.print_json(found)
+        return
+    labels = {
+        "indicator_id": "编号", "organization_name": "机构", "period": "统计期",
+        "old_value": "原值", "new_value": "新值", "old_state": "原状态", "new_state": "新状态",
+        "reason_name": "原因", "records": "佐证增/减/改", "new_version": "版本",
+        "restated_at": "更正时间",
+    }  # fmt: skip
+    shown = [
+        {
+            **row,
+            "old_state": STATE_NAME.get(row["old_state"], row["old_state"]),
+            "new_state": STATE_NAME.get(row["new_state"], row["new_state"]),
+            "records": f"{row['added_records']}/{row['removed_records']}/{row['changed_records']}",
+        }
+        for row in found
+    ]
+    console.print_table(f"已结期更正 {len(found)} 处", shown, labels)
 
 
 def _readable(row: dict[str, Any]) -> str | None:

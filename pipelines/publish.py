@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ingestion.agreement import require_agreement
 from ingestion.clock import now
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
+from pipelines import restatement
 from pipelines.build_plan import table_versions
 from pipelines.events import Made, tell
 from pipelines.progress import Step, report
@@ -77,13 +79,14 @@ def publish(
     cockpit = [*marts, *(t for t in COCKPIT_LIBRARIES if t in libraries)]
     publication = (
         f"select {version}::integer as version, timestamp '{moment:%Y-%m-%d %H:%M:%S}' as"
-        " published_at, (select max(last_day(month)) from service_month) as data_through,"
+        " published_at, (select max(as_of_date) from warehouse.coverage_month) as data_through,"
         f" '{_quality_state(quality)}' as quality_state"
     )
     comments = _comments(manifest)
     counts = _copy(lake.warehouse, building / "county.duckdb", cockpit, publication, comments)
     everything = [*libraries, *marts, *evidence]
     counts |= _copy(lake.warehouse, building / "analysis.duckdb", everything, publication, comments)
+    counts[restatement.TABLE] = _restate(lake, building, (current, version), moment, comments)
     if not counts.get("organization", 1):
         raise EmptyRegistry(
             "机构登记为空，不发布：请检查机构数据源是否已接入；已发布的版本保持不变"
@@ -99,6 +102,27 @@ def publish(
     tell(Made(("published", "current"), {**facts, **checks}))
     report(Step("publish", f"v{version}", 1, 1, f"{len(counts)} 张表"))
     return version
+
+
+def _restate(
+    lake: Lake,
+    building: Path,
+    versions: tuple[int | None, int],
+    moment: datetime,
+    comments: dict[str, list[tuple[str, str]]],
+) -> int:
+    """List what the new version changes in closed periods; gives the length of the list."""
+    current = lake.published / "current" / "analysis.duckdb"
+    rows = restatement.restate(
+        building / "analysis.duckdb",
+        current.resolve() if versions[0] is not None and current.exists() else None,
+        reference=lake.reference,
+        versions=versions,
+        moment=moment,
+    )
+    for name in ("county.duckdb", "analysis.duckdb"):
+        restatement.write(building / name, rows, comments.get(restatement.TABLE, []))
+    return len(rows)
 
 
 def _content(lake: Lake, quality: dict[str, int]) -> str:

@@ -292,6 +292,24 @@ def indicators(
     return result
 
 
+def restatements(
+    lake: Lake, *, period: str | None = None, indicator: str | None = None
+) -> list[dict[str, Any]]:
+    """Values of periods that were over and have changed from one published version to a later one,
+    the latest change first."""
+    with analysis(lake) as connection:
+        _require_columns(connection, "indicator_restatement", "reason")
+        return rows(
+            connection,
+            """select indicator_restatement.*, organization_name
+            from indicator_restatement left join organization using (organization_id)
+            where ($period is null or period = $period)
+                and ($indicator is null or indicator_id = $indicator)
+            order by new_version desc, indicator_id, organization_id, period""",
+            {"period": period, "indicator": indicator},
+        )
+
+
 def periods(lake: Lake) -> list[str]:
     with analysis(lake) as connection:
         found = rows(connection, "select distinct period from indicator_value order by period")

@@ -80,6 +80,7 @@ def published(home: Path) -> Path:
     }
     with duckdb.connect(str(lake.warehouse)) as connection:
         connection.execute("create table service_month as select date '2026-03-01' as month")
+        connection.execute("create table coverage_month as select date '2026-03-31' as as_of_date")
         connection.execute(
             "create table organization as select '653999' as organization_id,"
             " '云泉县' as organization_name"

@@ -56,6 +56,7 @@ def write_warehouse(lake: Lake, number: int) -> None:
                 f"create table {table} as select date '2026-06-01' as month, {number} as number"
                 " from range(2000)"
             )
+        connection.execute("create table coverage_month as select date '2026-06-30' as as_of_date")
 
 
 def test_readers_see_one_version_whole_while_versions_are_swapped(lake: Lake) -> None:
@@ -128,7 +129,7 @@ def test_the_cockpit_copy_holds_no_libraries_of_persons_and_no_evidence(lake: La
         tables = {
             row[0] for row in found.execute("select table_name from duckdb_tables()").fetchall()
         }
-    assert tables == {"service_month", "organization", "publication"}
+    assert tables == {"service_month", "organization", "publication", "indicator_restatement"}
 
 
 def test_a_publish_that_fails_leaves_the_current_version(lake: Lake) -> None:
