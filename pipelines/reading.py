@@ -86,16 +86,18 @@ def completeness(lake: Lake) -> dict[str, dict[str, Any]]:
         with analysis(lake) as connection:
             found = rows(
                 connection,
-                """select feed, organization_id, organization_name,
-                    max(complete_through) as complete_through,
-                    round(sum(received_rows) / nullif(sum(received_rows + lacking_rows), 0), 4)
-                        as covered_share,
-                    max(lacking_days) as gap_days
-                from feed_completeness_month
+                """select due.feed, due.organization_id, organization.organization_name,
+                    max(due.complete_through) as complete_through,
+                    round(
+                        sum(due.received_rows)
+                        / nullif(sum(due.received_rows + due.lacking_rows), 0), 4
+                    ) as covered_share,
+                    max(due.lacking_days) as gap_days
+                from feed_completeness_month as due
                 inner join coverage_month using (month)
-                left join organization using (organization_id)
-                where is_latest_month and feed <> '' and state <> 'not_due'
-                group by all order by feed, organization_id""",
+                left join organization on due.organization_id = organization.organization_id
+                where is_latest_month and due.feed <> '' and due.state <> 'not_due'
+                group by all order by due.feed, due.organization_id""",
             )
             through = dict(
                 connection.execute(

@@ -188,11 +188,11 @@ with_state as (
             when denominator = 0 then 'not_applicable'
             when denominator < min_denominator then 'suppressed'
             when value < plausible_minimum or value > plausible_maximum then 'implausible'
+            when is_partial then 'partial'
             when
                 denominator_record_count
                 < quality_floor * (denominator_record_count + excluded_count)
                 then 'below_quality_floor'
-            when is_partial then 'partial'
             when is_jump then 'implausible'
             else 'ok'
         end as state

@@ -1,7 +1,8 @@
 -- Grain: one feed, table, organization and covered month: rows received, rows that lack (estimated)
 -- and the last day that is complete. Besides the days of feed_completeness:
 -- - a register states what is, so it is complete from the month of its feed's first row on;
--- - a feed that never came lacks what its table has elsewhere (the median), for its member, or for
+-- - a feed that never came (one that sends other tables may well have nothing for one of those its
+--   profile names) lacks what its table has elsewhere (the median), for its member, or for
 --   every organization when the member is a bureau;
 -- - an organization lacks likewise when no feed of a table knows it while three quarters of its level
 --   (four at least) are known, and as much of theirs is no accident (ten rows).
@@ -126,8 +127,7 @@ silent_feeds as (
         feed.stops_date
     from feed_entity
     inner join feed on feed_entity.feed = feed.feed
-    left join (select distinct feed, entity from known) as heard
-        on feed_entity.feed = heard.feed and feed_entity.entity = heard.entity
+    left join (select distinct feed from known) as heard on feed_entity.feed = heard.feed
     where heard.feed is null
 ),
 

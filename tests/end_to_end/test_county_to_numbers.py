@@ -47,6 +47,20 @@ def test_every_indicator_value_equals_the_answer_key(yigong: Yigong, county: Cou
     assert truth.filter(pl.col("denominator") > 0).height > 300
 
 
+def test_a_whole_county_is_complete_to_its_last_day(yigong: Yigong) -> None:
+    """Closed rooms, monthly tables and registers are no gaps; the year is one to date."""
+    status = json.loads(yigong("status", "--json"))
+    feeds = {feed["feed"]: feed for feed in status["feeds"]}
+    rooms = feeds["village_rooms__his__visits"]
+    assert rooms["complete_through"] == "2026-06-30"
+    assert {one["covered_share"] for one in rooms["organizations"]} == {1.0}
+    assert len(rooms["organizations"]) > 3
+    year = published_indicators(yigong, "2026")["CM24-07", "653999"]
+    assert (year["is_to_date"], year["as_of"], year["covered_share"]) == (True, "2026-06-30", 1.0)
+    month = published_indicators(yigong, "2026-03")["CM24-07", "653999"]
+    assert (month["is_to_date"], month["as_of"], month["reason"]) == (False, "2026-03-31", None)
+
+
 @pytest.fixture(scope="module")
 def checked(yigong: Yigong, county: CountyFolder) -> CountyCheck:
     return check_county(Lake.open(yigong.home), county.root)

@@ -1,8 +1,8 @@
 -- Grain: one measure, organization, month and stay. A stay is an inpatient encounter that was not
 -- cancelled. A bed is occupied on each day the patient is in it at 24:00, so a same-day stay
 -- occupies none; a discharge counts at least one bed day. An open stay lasts to the last complete
--- day. Where its feed lacks days since, its end may be lost: it counts up to the first of them, then
--- is excluded for sixty days, then taken as ended.
+-- day. Where a feed of its organization lacks days since, its end may be lost: it counts up to the
+-- first of them, then is excluded for thirty days, then taken as ended.
 with
 
 encounter as (
@@ -21,7 +21,6 @@ feed_gap as (
 stays as (
     select
         organization_id,
-        feed,
         encounter_id as record_id,
         person_id,
         {{ day_of('started_at') }} as started_date,
@@ -50,7 +49,6 @@ ends_maybe_lost as (
     inner join feed_gap
         on
             stays.organization_id = feed_gap.organization_id
-            and stays.feed = feed_gap.feed
             and stays.started_date <= feed_gap.last_date
     where stays.ended_date is null
     group by stays.organization_id, stays.record_id
@@ -65,7 +63,7 @@ lasting as (
         coalesce(stays.ended_date, ends_maybe_lost.unknown_from) as known_until,
         case
             when ends_maybe_lost.unknown_from is not null
-                then {{ days_later('ends_maybe_lost.unknown_from', 60) }}
+                then {{ days_later('ends_maybe_lost.unknown_from', 30) }}
             else stays.ended_date
         end as ended_date
     from stays
