@@ -15,7 +15,7 @@ import polars as pl
 from identity import persons
 from identity.cluster import Group, Labels, by_rules, cluster, groups_of
 from identity.probable import NotInstalled, guarded, model, probable_pairs
-from identity.rules import CLERK, PAIR_SCHEMA, nodes_of, sure_pairs
+from identity.rules import CLERK, MEMBER, PAIR_SCHEMA, nodes_of, sure_pairs
 from identity.sources import KEY, without_shared
 
 LINK_SCHEMA = persons.LINK_SCHEMA
@@ -39,10 +39,12 @@ SAME, DIFFERENT = "same", "different"
 
 @dataclass(frozen=True)
 class Decisions:
-    """What clerks have said of pairs of source persons: `left`, `right`."""
+    """What has been said of pairs of source persons: by clerks, one person (`same`) or two
+    (`different`); by the member itself, one (`merged`: HL7 v2 A40 and its like)."""
 
     same: list[tuple[str, str]] = field(default_factory=list)
     different: list[tuple[str, str]] = field(default_factory=list)
+    merged: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,14 @@ def group(
     first = of.group_by("node").agg(pl.col(KEY).min())
     node_of = dict(of.select(KEY, "node").iter_rows())
     pairs, conflicts = sure_pairs(nodes)
-    said = [
-        (min(node_of[a], node_of[b]), max(node_of[a], node_of[b]))
-        for a, b in decisions.same
-        if a in node_of and b in node_of
+    said = [(*pair, "clerk", CLERK) for pair in decisions.same]
+    said += [(*pair, "merged_by_member", MEMBER) for pair in decisions.merged]
+    rows = [
+        (min(node_of[a], node_of[b]), max(node_of[a], node_of[b]), rule, rank, 1.0)
+        for a, b, rule, rank in said
+        if a in node_of and b in node_of and node_of[a] != node_of[b]
     ]
-    if said:
-        rows = [(a, b, "clerk", CLERK, 1.0) for a, b in said if a != b]
-        pairs = pl.concat([pl.DataFrame(rows, schema=PAIR_SCHEMA, orient="row"), pairs])
+    pairs = pl.concat([pl.DataFrame(rows, schema=PAIR_SCHEMA, orient="row"), pairs])
     apart = [
         (node_of[a], node_of[b])
         for a, b in decisions.different

@@ -19,7 +19,7 @@ PAIR_SCHEMA: dict[str, pl.DataType] = {
     "left": pl.Int64(), "right": pl.Int64(), "rule": pl.String(), "rank": pl.Int32(),
     "score": pl.Float64(),
 }  # fmt: skip
-CLERK, ID, REPAIR, CARD, INSURANCE, TOGETHER, PROBABLE = range(7)
+CLERK, MEMBER, ID, REPAIR, CARD, INSURANCE, TOGETHER, PROBABLE = range(8)
 """Order of strength: a weaker pair yields where pairs contradict each other."""
 
 

@@ -37,6 +37,7 @@ from ingestion.ledger import Ledger
 
 LINKING = 2
 """Counts up when the rules change: the next run links everything."""
+_MERGED: dict[str, pl.DataType] = {"left": pl.String(), "right": pl.String()}
 _SIDES = ("left_source_person_id", "right_source_person_id")
 
 
@@ -73,17 +74,37 @@ def update_links(lake: Lake) -> LinkRun:
 
     Nothing is done when silver holds the batches it held the last time and no clerk has decided.
     """
-    with Ledger(lake.home) as ledger:
-        version = ledger.silver_versions().get("source_person", "")
+    version = _version(lake)
     noted = _noted(lake)
     index = Index(lake.identity / "index")
     same_rules = noted.get("linking") == LINKING and noted.get("model") == model().version
     if not same_rules or not index.exists() or len(index.patches()) >= MAX_PATCHES:
         return _linked_all(lake, index, version)
     said = touched_since(lake, datetime.fromisoformat(noted["at"]))
+    if noted["silver"] != version:
+        before = read(lake, "merged_by_member", _MERGED)
+        merged = _merged_by_members(lake)
+        news = pl.concat([before, merged]).filter(~pl.struct("left", "right").is_duplicated())
+        said += [*news["left"], *news["right"]]
     if noted["silver"] == version and not said:
         return LinkRun(**noted["run"], is_new=False)
     return _linked_changed(lake, index, version, noted, said)
+
+
+def _version(lake: Lake) -> str:
+    """What tells two contents of silver apart, as far as linking reads it."""
+    with Ledger(lake.home) as ledger:
+        versions = ledger.silver_versions()
+    return "|".join(versions.get(entity, "") for entity in ("source_person", "person_merge"))
+
+
+def _merged_by_members(lake: Lake) -> pl.DataFrame:
+    """Pairs of source persons that members have merged themselves: `left`, `right`."""
+    found = silver.scan(lake, "person_merge").select(
+        pl.min_horizontal(KEY, "prior_source_person_id").alias("left"),
+        pl.max_horizontal(KEY, "prior_source_person_id").alias("right"),
+    )
+    return found.filter(pl.col("left") != pl.col("right")).unique().sort("left", "right").collect()
 
 
 def relink(lake: Lake, *, dry_run: bool) -> tuple[LinkRun, pl.DataFrame]:
@@ -93,8 +114,7 @@ def relink(lake: Lake, *, dry_run: bool) -> tuple[LinkRun, pl.DataFrame]:
         The run, and what happened to people (`persons.EVENT_SCHEMA`); with `dry_run` what would
         happen: nothing is written.
     """
-    with Ledger(lake.home) as ledger:
-        version = ledger.silver_versions().get("source_person", "")
+    version = _version(lake)
     if not dry_run:
         before = read(lake, "person_event", persons.EVENT_SCHEMA).height
         run = _linked_all(lake, Index(lake.identity / "index"), version)
@@ -136,10 +156,11 @@ def _linking(
     known = read(lake, "person_link", LINK_SCHEMA)
     past = read(lake, "link_history", persons.HISTORY_SCHEMA)
     moment = now()
+    merged = _merged_by_members(lake)
+    said = replace(standing(lake), merged=list(merged.iter_rows()))
     links, linked = link(
-        sources, known, past, shared=shared, frequency=frequency, decisions=standing(lake),
-        moment=moment,
-    )  # fmt: skip
+        sources, known, past, shared=shared, frequency=frequency, decisions=said, moment=moment
+    )
     return _Work(known, links, linked, sources, changed, shared, frequency, moment)
 
 
@@ -281,6 +302,7 @@ def _noted(lake: Lake) -> dict[str, Any]:
 
 def _note(lake: Lake, run: LinkRun, version: str, moment: datetime) -> None:
     """Last of all: what was linked. After a stop before it the next run does the same again."""
+    write_parquet(_merged_by_members(lake), lake.identity / "merged_by_member.parquet")
     said = {
         "linking": LINKING, "model": model().version, "silver": version, "at": moment.isoformat(),
         "files": list(_files(lake)),

@@ -188,6 +188,16 @@ def test_a_clerk_cannot_join_two_id_numbers() -> None:
     assert found.conflicts["conflict"].to_list() == ["two_id_numbers"]
 
 
+def test_what_a_member_merged_is_one_person_but_not_with_two_id_numbers() -> None:
+    rows = ({"source_person_id": "a"}, {"source_person_id": "b"})
+    said = Decisions(merged=[("a", "b")])
+    links, _ = linked(source(*rows), decisions=said)
+    assert set(links["rule"]) == {"merged_by_member"}
+    assert links["person_id"].n_unique() == 1
+    odd = [{**row, "id_number_token": n} for row, n in zip(rows, "tu", strict=True)]
+    assert linked(source(*odd), decisions=said)[0]["person_id"].n_unique() == 2
+
+
 def test_order_of_rows_does_not_matter() -> None:
     rows = [
         {"source_person_id": s, "id_number_token": t}

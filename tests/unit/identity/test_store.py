@@ -20,8 +20,10 @@ from ingestion.ingest import ingest_feed
 from ingestion.lake import Lake
 from ingestion.ledger import Ledger
 from ingestion.vault import Vault
+from tests.demo import DEMO
 from tests.unit.ingestion.builders import contract, visit
 
+SAMPLES = Path(__file__).parents[2] / "samples" / "field_faults"
 HOME_NUMBER, OTHER_NUMBER = "110105194912310046", "11010519491231002X"
 
 
@@ -147,6 +149,35 @@ def test_a_clerks_word_survives_relinking_and_can_be_taken_back(county: County) 
     decisions.revoke(county.lake, mark, by="张")
     assert store.update_links(county.lake).merges == 1
     assert county.person("T01", "A") == county.person("T02", "B")
+
+
+def test_a_merge_that_a_member_sends_is_followed(tmp_path: Path) -> None:
+    """Seen: P69999 of the A40 sample stayed a second person."""
+    lake = Lake.open(tmp_path)
+    feed = DEMO.contracts["county_hospital__his__adt"]
+    folder = lake.inbox / Path(feed.location.pattern).parent
+    folder.mkdir(parents=True)
+    merge = (SAMPLES / "hl7-ADT-A40-merge-vanishes.hl7").read_bytes()
+    visit_before = (SAMPLES / "hl7-PID5-family-given-given-name-lost.hl7").read_bytes()
+    suffix = Path(feed.location.pattern).name.replace("*", "{}")
+    with Vault(lake.home) as vault, Ledger(lake.home) as ledger:
+
+        def person(local_id: str) -> str:
+            key = vault.token("person", f"local|{feed.member}|{local_id}")
+            links = store.read(lake, "person_link", store.LINK_SCHEMA)
+            return str(links.filter(pl.col("source_person_id") == key)["person_id"].item())
+
+        def take(name: str, data: bytes) -> None:
+            (folder / suffix.format(name)).write_bytes(data)
+            ingest_feed(lake, feed, vault=vault, ledger=ledger, settle=0)
+            store.update_links(lake)
+
+        take("1", visit_before.replace(b"P70001", b"P69999").replace("测^试甲".encode(), b""))
+        take("2", visit_before)
+        assert person("P69999") != person("P70001")
+        take("3", merge)
+        assert person("P69999") == person("P70001")
+    assert "merge" in store.read(lake, "person_event", EVENT_SCHEMA)["event"].to_list()
 
 
 def test_nothing_is_done_when_nothing_changed(county: County) -> None:
