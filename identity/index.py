@@ -7,7 +7,6 @@ Belongs here: reading and writing that state, and finding who is concerned by a 
 linking itself (`link.py`).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,22 +38,27 @@ class Index:
     def base(self) -> Path:
         return self.folder / "base.parquet"
 
-    def exists(self) -> bool:
-        return self.base.exists()
-
     def patches(self) -> list[Path]:
         return sorted(self.folder.glob("patch-*.parquet"))
 
-    def write_base(self, sources: pl.DataFrame) -> None:
-        write_parquet(sources, self.base)
-        for path in self.patches():
-            path.unlink()
+    @property
+    def hashes(self) -> Path:
+        return self.folder / f"hashes-{pl.__version__}.parquet"
 
-    def write_patch(self, fresh: pl.DataFrame, gone: Iterable[str]) -> None:
+    def fits(self) -> bool:
+        """Whether it can be asked: hashes hold for the version of Polars that made them."""
+        return self.base.exists() and self.hashes.exists() and len(self.patches()) < MAX_PATCHES
+
+    def write_base(self, sources: pl.DataFrame) -> None:
+        """Write everything anew."""
+        for path in self.folder.glob("*.parquet"):
+            path.unlink()
+        write_parquet(_hashed(sources), self.hashes)
+        write_parquet(sources, self.base)
+
+    def write_patch(self, fresh: pl.DataFrame, gone: pl.Series) -> None:
         """Source persons seen anew, and those that silver no longer holds."""
-        lost = pl.DataFrame({KEY: list(gone)}, schema={KEY: pl.String()}).with_columns(
-            pl.lit(True).alias(_GONE)
-        )
+        lost = pl.DataFrame({KEY: gone}).with_columns(pl.lit(True).alias(_GONE))
         rows = pl.concat([fresh.with_columns(pl.lit(False).alias(_GONE)), lost], how="diagonal")
         number = int(self.patches()[-1].stem.split("-")[1]) + 1 if self.patches() else 1
         write_parquet(rows, self.folder / f"patch-{number:06d}.parquet")
@@ -62,12 +66,9 @@ class Index:
     def sources(self) -> pl.LazyFrame:
         """All source persons of today."""
         base = pl.scan_parquet(self.base)
-        patches = self.patches()
-        if not patches:
+        if not self.patches():
             return base
-        later = pl.concat([pl.read_parquet(path) for path in patches]).unique(
-            KEY, keep="last", maintain_order=True
-        )
+        later = self._later()
         kept = base.filter(~pl.col(KEY).is_in(later[KEY].implode()))
         return pl.concat([kept, later.filter(~pl.col(_GONE)).select(*SCHEMA).lazy()])
 
@@ -78,20 +79,48 @@ class Index:
             changed: Rows in the shape of the index, before and after.
             shared: Numbers that are no evidence.
         """
-        sources, known = self.sources(), without_shared(changed, shared)
-        asked = [
-            sources.select(KEY, *columns).join(
-                known.select(columns).drop_nulls().unique().lazy(), on=columns, how="semi"
-            )
-            for columns in _SHARING
-        ]
-        mended = known["id_repair_tokens"].drop_nulls().str.split(" ").explode().unique()
-        asked.append(sources.filter(pl.col("id_number_token").is_in(mended.implode())))
-        right = known["id_number_token"].drop_nulls().unique()
-        slips = sources.select(KEY, "id_repair_tokens").drop_nulls()
-        split = slips.with_columns(pl.col("id_repair_tokens").str.split(" ")).explode(
-            "id_repair_tokens"
+        known = without_shared(changed, shared)
+        asked = _hashed(known)
+        repaired = known["id_repair_tokens"].drop_nulls().str.split(" ").explode()
+        mended = pl.DataFrame({"id_number_token": repaired}).select(_hash(("id_number_token",)))
+        first = pl.concat([asked["0"], mended.to_series()])
+        wanted = {"0": first} | {str(n): asked[str(n)] for n in range(1, len(_SHARING))}
+        shares = pl.any_horizontal(
+            pl.col(name).is_in(values.drop_nulls().unique().implode()).fill_null(False)
+            for name, values in wanted.items()
         )
-        asked.append(split.filter(pl.col("id_repair_tokens").is_in(right.implode())))
-        found = pl.collect_all([one.select(KEY) for one in asked])
-        return pl.concat(found)[KEY].unique().sort().to_list()
+        right = known["id_number_token"].drop_nulls().unique()
+        slips = (
+            self.sources()
+            .select(KEY, pl.col("id_repair_tokens").str.split(" "))
+            .drop_nulls()
+            .explode("id_repair_tokens")
+            .filter(pl.col("id_repair_tokens").is_in(right.implode()))
+        )
+        later = self._later()
+        found = [
+            pl.scan_parquet(self.hashes).filter(shares).select(KEY).collect(),
+            slips.select(KEY).collect(),
+            _hashed(later.select(*SCHEMA)).filter(shares).select(KEY),
+        ]
+        gone = later.filter(_GONE)[KEY]
+        keys = pl.concat(found)[KEY].unique().sort()
+        return keys.filter(~keys.is_in(gone.implode())).to_list()
+
+    def _later(self) -> pl.DataFrame:
+        """What patches say, the last of each source person."""
+        patches = [pl.read_parquet(path) for path in self.patches()]
+        if not patches:
+            return pl.DataFrame(schema={**SCHEMA, _GONE: pl.Boolean()})
+        return pl.concat(patches).unique(KEY, keep="last", maintain_order=True)
+
+
+def _hash(columns: tuple[str, ...]) -> pl.Expr:
+    """One number for the values of some columns; null where one of them is."""
+    known = pl.all_horizontal(pl.col(columns).is_not_null())
+    return pl.when(known).then(pl.struct(columns).hash(7))
+
+
+def _hashed(sources: pl.DataFrame) -> pl.DataFrame:
+    """`KEY` and a hash for each of `_SHARING`, by its place there."""
+    return sources.select(KEY, *(_hash(c).alias(str(n)) for n, c in enumerate(_SHARING)))

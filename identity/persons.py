@@ -63,13 +63,13 @@ def with_ids(
         claims = _claims(old.filter(~pl.col("person_id").is_in(used.implode())))
         whole = claims.join(members, on="person_id").filter(pl.col("n") == pl.col("all"))
         ids |= _settled(whole.drop("all"))
-    taken = {*known["person_id"], *past["person_id"], *ids.values()}
     first = (
         groups.filter(~pl.col("group").is_in(list(ids))).group_by("group").agg(pl.col(KEY).min())
     )
-    for group, seed in first.sort(KEY).iter_rows():
-        ids[group] = new_id(seed, taken)
-        taken.add(ids[group])
+    fresh = first.sort(KEY).with_columns(
+        pl.col(KEY).map_elements(new_id, return_dtype=pl.String).alias("person_id")
+    )
+    ids |= dict(_unheard_of(fresh, known, past).select("group", "person_id").iter_rows())
     named = groups.with_columns(
         pl.col("group")
         .replace_strict(list(ids), list(ids.values()), return_dtype=pl.String)
@@ -114,12 +114,21 @@ def _settled(claims: pl.DataFrame) -> dict[int, str]:
     return ids
 
 
-def new_id(seed: str, taken: set[str]) -> str:
-    """An id that nobody has or had."""
-    for attempt in range(1_000):
-        candidate = "P" + hashlib.sha256(f"{seed}|{attempt}".encode()).hexdigest()[:15]
-        if candidate not in taken:
-            return candidate
+def new_id(seed: str, attempt: int = 0) -> str:
+    """An id made of the key of a source person."""
+    return "P" + hashlib.sha256(f"{seed}|{attempt}".encode()).hexdigest()[:15]
+
+
+def _unheard_of(fresh: pl.DataFrame, known: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
+    """New ids that nobody has or had: one that is taken is made again."""
+    for attempt in range(1, 1_000):
+        had = pl.concat([known["person_id"], past["person_id"]]).unique()
+        taken = fresh["person_id"].is_in(had.implode()) | fresh["person_id"].is_duplicated()
+        if not taken.any():
+            return fresh
+        again = [new_id(seed, attempt) for seed in fresh.filter(taken)[KEY]]
+        rows = taken.arg_true()
+        fresh = fresh.with_columns(fresh["person_id"].scatter(rows, again))
     raise RuntimeError("no free person_id")
 
 

@@ -18,7 +18,7 @@ import polars as pl
 
 from identity import persons
 from identity.decisions import standing, touched_since
-from identity.index import MAX_PATCHES, Index
+from identity.index import Index
 from identity.link import CONFLICT_SCHEMA, LINK_SCHEMA, REVIEW_SCHEMA, Linked, link
 from identity.probable import FREQUENCY_SCHEMA, frequencies, model
 from identity.sources import (
@@ -37,6 +37,7 @@ from ingestion.ledger import Ledger
 
 LINKING = 2
 """Counts up when the rules change: the next run links everything."""
+_OF_VERSIONS = ("local_number_reused", "id_number_changed")
 _MERGED: dict[str, pl.DataType] = {"left": pl.String(), "right": pl.String()}
 _SIDES = ("left_source_person_id", "right_source_person_id")
 
@@ -78,7 +79,7 @@ def update_links(lake: Lake) -> LinkRun:
     noted = _noted(lake)
     index = Index(lake.identity / "index")
     same_rules = noted.get("linking") == LINKING and noted.get("model") == model().version
-    if not same_rules or not index.exists() or len(index.patches()) >= MAX_PATCHES:
+    if not same_rules or not index.fits():
         return _linked_all(lake, index, version)
     said = touched_since(lake, datetime.fromisoformat(noted["at"]))
     if noted["silver"] != version:
@@ -211,28 +212,29 @@ def _linked_changed(
 ) -> LinkRun:
     """Link the source persons that changed, with all who share evidence with them and all who were
     one person with any of these."""
-    keys = _changed_keys(lake, noted) | set(said)
-    listed = pl.Series(sorted(keys), dtype=pl.String).implode()
-    versions = silver.scan(lake, "source_person").select(COLUMNS)
-    versions_now = versions.filter(pl.col(KEY).is_in(listed)).collect()
+    known = read(lake, "person_link", LINK_SCHEMA)
+    versions_now, keys = _changed(lake, noted, said, known[KEY])
     fresh = current_sources(versions_now)
     stored = read(lake, "shared_number", SHARED_SCHEMA)
-    before = index.sources().filter(pl.col(KEY).is_in(listed)).collect()
-    concerned = keys | set(index.touching(pl.concat([before, fresh]), stored))
-    known = read(lake, "person_link", LINK_SCHEMA)
-    people = known.filter(pl.col(KEY).is_in(pl.Series(sorted(concerned)).implode()))["person_id"]
-    concerned |= set(known.filter(pl.col("person_id").is_in(people.unique().implode()))[KEY])
-    others = pl.Series(sorted(concerned - keys), dtype=pl.String).implode()
-    sources = pl.concat(
-        [index.sources().filter(pl.col(KEY).is_in(others)).collect(), fresh]
-    ).sort(KEY)  # fmt: skip
+    old = keys.filter(keys.is_in(known[KEY].implode()))
+    before = fresh.clear()
+    if len(old):
+        before = index.sources().filter(pl.col(KEY).is_in(old.implode())).collect()
+    near = pl.Series(index.touching(pl.concat([before, fresh]), stored), dtype=pl.String)
+    concerned = pl.concat([keys, near]).unique()
+    people = known.filter(pl.col(KEY).is_in(concerned.implode()))["person_id"].unique()
+    theirs = known["person_id"].is_in(people.implode())
+    was = known.filter(theirs)
+    concerned = pl.concat([concerned, was[KEY]]).unique()
+    others = concerned.filter(~concerned.is_in(keys.implode())).implode()
+    unchanged = index.sources().filter(pl.col(KEY).is_in(others)).collect()
+    sources = pl.concat([unchanged, fresh]).sort(KEY)
     shared = pl.concat([stored, shared_numbers(sources)]).unique(["column", "token"], keep="first")
     shared = shared.sort("column", "token")
     frequency = read(lake, "frequency", FREQUENCY_SCHEMA)
     work = _linking(lake, sources, changed_numbers(versions_now), shared, frequency)
-    within = pl.Series(sorted(concerned), dtype=pl.String).implode()
-    was = known.filter(pl.col(KEY).is_in(within))
-    links = pl.concat([known.filter(~pl.col(KEY).is_in(within)), work.links]).sort(KEY)
+    within = concerned.implode()
+    links = known.filter(~theirs).merge_sorted(work.links, key=KEY)
     run, happened = _result(work, links, was)
     _write_history(lake, work, was, happened)
     for name, schema, rows in (
@@ -240,6 +242,8 @@ def _linked_changed(
         ("review", REVIEW_SCHEMA, work.linked.review),
     ):
         about = pl.any_horizontal(pl.col(side).is_in(within).fill_null(False) for side in _SIDES)
+        if name == "conflict":  # what versions say was looked at again for the changed ones only
+            about &= ~pl.col(name).is_in(_OF_VERSIONS) | pl.col(_SIDES[0]).is_in(keys.implode())
         table = pl.concat([read(lake, name, schema).filter(~about), rows])
         if name == "conflict":
             run = replace(run, conflicts=table.height)
@@ -247,27 +251,33 @@ def _linked_changed(
             run = replace(run, review=table.height)
         write_parquet(table.sort(list(schema)[:3]), lake.identity / f"{name}.parquet")
     write_parquet(shared, lake.identity / "shared_number.parquet")
-    index.write_patch(fresh, keys - set(fresh[KEY]))
+    index.write_patch(fresh, keys.filter(~keys.is_in(fresh[KEY].implode())))
     write_parquet(links, lake.identity / "person_link.parquet")
     _note(lake, run, version, work.moment)
     return run
 
 
-def _changed_keys(lake: Lake, noted: dict[str, Any]) -> set[str]:
-    """Source persons named by files of silver that came or went since the last run."""
-    now_there = _files(lake)
-    had = set(noted["files"])
-    came = [path for name, path in now_there.items() if name not in had]
-    went = [lake.retired("source_person") / Path(n).name for n in had - set(now_there)]
-    lost = [path for path in went if not path.exists()]
-    if lost:  # nobody can say any more whom they named
-        return set(silver.scan(lake, "source_person").select(KEY).collect()[KEY]) | set(
-            read(lake, "person_link", LINK_SCHEMA)[KEY]
-        )
-    keys: set[str] = set()
-    for path in [*came, *went]:
-        keys |= set(pl.read_parquet(path, columns=[KEY], hive_partitioning=False)[KEY])
-    return keys
+def _changed(
+    lake: Lake, noted: dict[str, Any], said: list[str], known: pl.Series
+) -> tuple[pl.DataFrame, pl.Series]:
+    """All versions of the source persons that files of silver name which came or went since the
+    last run, or that a decision is about, and their keys."""
+    there, had = _files(lake), set(noted["files"])
+    came = [path for name, path in there.items() if name not in had]
+    went = [lake.retired("source_person") / Path(name).name for name in had - set(there)]
+    every = silver.scan(lake, "source_person").select(COLUMNS)
+    if not all(path.exists() for path in went):  # nobody can say any more whom they named
+        versions = every.collect()
+        return versions, pl.concat([versions[KEY], known]).unique().sort()
+    new = [pl.read_parquet(path, hive_partitioning=False).select(COLUMNS) for path in came]
+    rows = pl.concat([every.head(0).collect(), *new])
+    gone = [pl.read_parquet(path, columns=[KEY], hive_partitioning=False)[KEY] for path in went]
+    keys = pl.concat([rows[KEY], pl.Series(said, dtype=pl.String), *gone]).unique().sort()
+    again = keys.filter(keys.is_in(known.implode()))
+    if len(again):  # they have versions in other files, too
+        earlier = every.filter(pl.col(KEY).is_in(again.implode())).collect()
+        rows = pl.concat([rows.filter(~pl.col(KEY).is_in(again.implode())), earlier])
+    return rows, keys
 
 
 def _files(lake: Lake) -> dict[str, Path]:
