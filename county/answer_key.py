@@ -27,13 +27,18 @@ _SOURCE_COLUMNS = ("person_key", "feed", "local_id", "name", "id_number")
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """An indicator in words, its two measures, and the levels whose own amounts count."""
+    """An indicator in words, its two measures, and the levels whose own amounts count.
+
+    `also`: levels that count above and have no value of their own; `judged` as in the file.
+    """
 
     indicator_id: str
     formula: str
     numerator: str
     denominator: str
     levels: tuple[str, ...] = _EVERYWHERE
+    also: tuple[str, ...] = ()
+    judged: str = "at any time"
 
 
 def definitions(paths: Iterable[Path] | None = None) -> tuple[Definition, ...]:
@@ -48,7 +53,8 @@ def definitions(paths: Iterable[Path] | None = None) -> tuple[Definition, ...]:
             if name in found:
                 raise ValueError(f"{path}: {name} is defined twice")
             levels = tuple(body.pop("levels", _EVERYWHERE))
-            found[name] = Definition(name, levels=levels, **body)
+            also = tuple(body.pop("also", ()))
+            found[name] = Definition(name, levels=levels, also=also, **body)
     return tuple(found.values())
 
 
@@ -97,13 +103,16 @@ class AnswerKey:
         for definition in self.definitions:
             for organization in ORGANIZATIONS:
                 code = organization.organization_id
-                below = [c for c in subtree(code) if BY_ID[c].level in definition.levels]
+                counting = (*definition.levels, *definition.also)
+                below = [c for c in subtree(code) if BY_ID[c].level in counting]
                 if organization.level == "bureau" or not below:
                     continue
                 rolled_up = organization.level in ("county", "consortium")
                 if organization.level not in definition.levels and not rolled_up:
                     continue
                 for period, months in periods:
+                    if definition.judged == "when the year is over" and len(months) < 12:
+                        continue
                     values = [
                         self._total(measure, below, months)
                         for measure in (definition.numerator, definition.denominator)

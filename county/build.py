@@ -14,6 +14,7 @@ from pathlib import Path
 from county import answer_key, insurance
 from county.answer_key import AnswerKey
 from county.archives import Archives, archive_number
+from county.chronic_register import ChronicRegister, Registration
 from county.domains import DOMAINS, folder_of, rates_of
 from county.false_service import FalseService
 from county.identities import Identities
@@ -30,7 +31,7 @@ from county.people import Person
 from county.population import Population
 from county.profiles import DEFAULT, Profile, apply_profile
 from county.roles import TOWNSHIP_A, TOWNSHIP_B
-from county.scene import Document, Domain, Export, Meant, Planted, Scene, Truth
+from county.scene import Document, Domain, Examined, Export, Meant, Planted, Scene, Truth
 from county.services import Services, doctors_of, make_staff
 from county.stage import Stage
 from county.state import load_state, save_state
@@ -162,6 +163,7 @@ class _Run:
         self._diagnostics = Diagnostics(seed)
         self._fund = Fund(people, seed)
         self._managed = Managed()
+        self._register = ChronicRegister(self._chronic, seed)
         self._key = AnswerKey()
         self._identities = Identities(seed, people)
         self._exports = Exports(seed)
@@ -194,7 +196,6 @@ class _Run:
         self._key.add(
             [
                 *care.truths(), open_bed_days(self._beds, month), *insurance.truths(settlements),
-                *self._managed.truths(follow_ups, month),
             ],
             month,
         )  # fmt: skip
@@ -210,15 +211,21 @@ class _Run:
         self._send(exports.examinations(examinations), month)
         self._send(exports.front_pages(scene), month)
         self._send(exports.settlements(settlements), month)
-        self._public_health(month, follow_ups, planted)
+        self._public_health(month, follow_ups, planted, self._register.month(month))
         self._births += [(f"CS{child.number:09d}", child) for child, _, _ in born]
         self._send(certificates, month)
         self._send(exports.deaths(dead), month)
         if month is self.months[-1]:
             self._registers(scene)
+        examined: list[int] = []
         for domain in self._domains:
             for piece in domain.month(scene):
-                self._send(piece, month)
+                if isinstance(piece, Examined):
+                    examined += piece.people
+                else:
+                    self._send(piece, month)
+        members = self._register.members(month.last)
+        self._key.add(self._managed.truths(members, follow_ups, examined, month), month)
         self._tables.end_month(month)
 
     def _send(self, piece: Export | Document | Meant | Truth, month: Month) -> None:
@@ -240,9 +247,10 @@ class _Run:
             self.outbox.add_fault(fault)
 
     def _public_health(
-        self, month: Month, follow_ups: list[FollowUp], planted: list[Planted]
-    ) -> None:
-        """Archives and follow-ups, each centre's in the system it works in."""
+        self, month: Month, follow_ups: list[FollowUp], planted: list[Planted],
+        registrations: list[Registration],
+    ) -> None:  # fmt: skip
+        """Registers, archives and follow-ups, each centre's in the system it works in."""
         places = {
             "township_a": [TOWNSHIP_A],
             "township_b": [TOWNSHIP_B],
@@ -262,6 +270,10 @@ class _Run:
                     self._documents.follow_ups(visits, numbers, faults, month.compact)
                 else:
                     self._send(self._exports.follow_ups(feed, visits, numbers, faults), month)
+            said = [r for r in registrations if r.organization_id in codes]
+            self._send(
+                self._exports.registrations(f"{member}__{system}__chronic_register", said), month
+            )
             opened = [a for code in codes for a in self._archives.month(code, month)]
             self._send(self._exports.archives(f"{member}__{system}__archives", opened), month)
 

@@ -4,6 +4,7 @@ Belongs here: what people suffer from and what a follow-up measures. Not here: v
 (`services.py`). Codes: ICD-10; modes: CV06.00.207; results: CV05.10.012.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
@@ -95,6 +96,16 @@ class FollowUp:
     next_day: date
 
 
+def registered_since(disease: str, person: Person) -> date:
+    """The day a patient was entered: some years ago, for some the first of a month of this year.
+    Who moves, and who is the only patient of a centre, has long been on the register."""
+    lot = (person.number * 2654435761 + len(disease)) % 1000
+    if person.steady or lot >= parameters()["illness"]["registered_late"] * 1000:
+        return date(2017 + lot % 9, 1 + lot % 12, 1 + lot % 28)
+    first = int(parameters()["first_month"][:4])
+    return date(first, 2 + lot % 11, 1)
+
+
 class Chronic:
     """The registers of hypertension and diabetes, and their quarterly visits.
 
@@ -147,6 +158,17 @@ class Chronic:
             person.steady = True
             self.movers.append(person)
 
+    def patients(self) -> Iterator[tuple[str, Person, date]]:
+        """Disease, patient and day of registration of everyone who is ever on a register."""
+        for disease, register in self.registers.items():
+            for person, _, _ in register:
+                yield disease, person, registered_since(disease, person)
+
+    def doctor_of(self, person: Person, centre: str) -> str:
+        """The doctor of the centre who looks after a patient."""
+        own = self._doctors[centre]
+        return own[person.number % len(own)]
+
     def centre_of(self, person: Person, month: Month) -> str:
         """The township centre that manages a patient in a month."""
         home = township_of(person.organization_id)
@@ -165,6 +187,8 @@ class Chronic:
                 centre = self.centre_of(person, month)
                 if not person.lives_here(month.last):
                     continue
+                if registered_since(disease, person) > month.first:
+                    continue
                 idle.setdefault(centre, person)
                 if (month.number - 1) % 3 != phase and not person.steady:
                     continue
@@ -179,7 +203,6 @@ class Chronic:
     def visit(self, person: Person, disease: str, month: Month) -> FollowUp:
         """A visit on some day of the month, under a number of its own."""
         centre = self.centre_of(person, month)
-        own = self._doctors[centre]
         random, rates = self._random, parameters()["illness"]
         self._count += 1
         mode = random.choices(list(rates["visit_modes"]), list(rates["visit_modes"].values()))[0]
@@ -196,7 +219,7 @@ class Chronic:
             f"{self._count:07d}",
             disease=disease,
             organization_id=centre,
-            staff_id=own[person.number % len(own)],
+            staff_id=self.doctor_of(person, centre),
             person=person,
             day=day,
             mode=mode,

@@ -1,14 +1,19 @@
-"""Patients under management in a year, as their follow-ups show them.
+"""Chronic patients in management, as the register and the year's services show them.
 
-Belongs here: counting of follow-ups that happened. Not here: the follow-ups (`illness.py`).
-Source: national basic public health service standard, third edition (2017).
+Belongs here: counting of what happened. Not here: the register (`chronic_register.py`), the
+follow-ups (`illness.py`), the examinations (`domains/public_health/elderly/`).
+Source: national basic public health service standard, third edition (2017): at least four
+follow-ups face to face a year, evenly spread, and one physical examination a year; control by the
+latest follow-up of the year. Within the year (decision 0005): one follow-up, and one more for every
+three months since the first of the year.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import date
 
+from county.chronic_register import Registration
 from county.illness import FollowUp
 from county.months import Month
 from county.scene import Truth
@@ -17,54 +22,73 @@ _FACE_TO_FACE = ("1", "2")  # clinic, home: CV06.00.207
 
 
 @dataclass(slots=True)
-class _Patient:
-    """Follow-ups of one person and disease in the current year."""
+class _Year:
+    """What one patient got for one disease in the current year."""
 
-    year: int
-    first_month: int
+    first_month: int = 0
     face_to_face: int = 0
+    quarters: set[int] = field(default_factory=set)
     latest: tuple[date, str] | None = None
-    organization_id: str = ""
     is_controlled: bool = False
 
 
 class Managed:
-    """Remembers the year's follow-ups of every patient."""
+    """Remembers the year's follow-ups and examinations of every patient."""
 
     def __init__(self) -> None:
-        self._patients: dict[tuple[str, int], _Patient] = {}
+        self._year = 0
+        self._patients: dict[tuple[str, int], _Year] = {}
+        self._examined: set[int] = set()
 
-    def truths(self, visits: list[FollowUp], month: Month) -> Iterator[Truth]:
-        """Patients with a follow-up this year, at the centre of the latest: all of them, those
-        followed up as often as is due, and those whose latest readings are in bounds."""
+    def truths(
+        self,
+        registered: Iterable[Registration],
+        visits: list[FollowUp],
+        examined: Iterable[int],
+        month: Month,
+    ) -> Iterator[Truth]:
+        """Patients in management at the month's end, by the centre that has registered them.
+
+        Args:
+            registered: Everyone in management.
+            visits: The month's follow-ups, of whomever.
+            examined: Numbers of the people examined in the month.
+        """
+        if month.year != self._year:
+            self._year, self._patients, self._examined = month.year, {}, set()
+        self._examined.update(examined)
         for visit in visits:
-            self._seen(visit, month)
+            self._seen(visit)
         counts: dict[str, Counter[str]] = {}
-        for (disease, _), patient in self._patients.items():
-            if patient.year != month.year:
-                continue
-            # One visit, and one more for every three months since the first, four a year.
-            due = min(4, 1 + (month.number - patient.first_month) // 3)
-            states = {
-                "managed": True, "standard": patient.face_to_face >= due,
-                "controlled": patient.is_controlled,
-            }  # fmt: skip
-            for state, holds in states.items():
-                count = counts.setdefault(f"{disease}_{state}", Counter())
-                count[patient.organization_id] += holds
+        for one in registered:
+            year = self._patients.get((one.disease, one.person.number), _Year())
+            for state, holds in self._states(year, one, month).items():
+                counts.setdefault(f"{one.disease}_{state}", Counter())[one.organization_id] += holds
         for measure, amounts in counts.items():
             yield Truth(measure, amounts, is_stock=True)
 
-    def _seen(self, visit: FollowUp, month: Month) -> None:
-        key = (visit.disease, visit.person.number)
-        patient = self._patients.get(key)
-        if patient is None or patient.year != month.year:
-            patient = self._patients[key] = _Patient(month.year, visit.day.month)
+    def _states(self, year: _Year, one: Registration, month: Month) -> dict[str, bool]:
+        visited = year.latest is not None
+        due = min(4, 1 + (month.number - year.first_month) // 3)
+        return {
+            "registered": True,
+            "standard": year.face_to_face >= 4
+            and len(year.quarters) == 4
+            and one.person.number in self._examined,
+            "controlled": visited and year.is_controlled,
+            "visited": visited,
+            "on_schedule": visited and year.face_to_face >= due,
+        }
+
+    def _seen(self, visit: FollowUp) -> None:
+        year = self._patients.setdefault((visit.disease, visit.person.number), _Year())
+        year.first_month = year.first_month or visit.day.month
         place = (visit.day, visit.visit_id)
-        if patient.latest is None or place > patient.latest:
-            patient.latest, patient.organization_id = place, visit.organization_id
-            patient.is_controlled = _is_controlled(visit)
-        patient.face_to_face += visit.mode in _FACE_TO_FACE
+        if year.latest is None or place > year.latest:
+            year.latest, year.is_controlled = place, _is_controlled(visit)
+        if visit.mode in _FACE_TO_FACE:
+            year.face_to_face += 1
+            year.quarters.add((visit.day.month + 2) // 3)
 
 
 def _is_controlled(visit: FollowUp) -> bool:

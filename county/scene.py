@@ -4,7 +4,7 @@ Belongs here: the columns of the frames and the one form of an export. Not here:
 care come about (`population.py`, `services.py`) or how a sender writes rows (`systems/`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -77,6 +77,14 @@ class Meant:
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """Numbers of the people who had their yearly physical examination in the month: what one domain
+    lets happen and the management of chronic patients counts."""
+
+    people: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """What a measure truly is in the month, counted by whoever lets it happen.
 
@@ -136,6 +144,9 @@ class Scene:
         return np.random.default_rng([self.seed, crc32(domain.encode()), self.month.index])
 
 
+Piece = Export | Document | Meant | Truth | Examined
+
+
 class Domain(Protocol):
     """A part of the county's life with feeds of its own; keeps its registers between months.
 
@@ -144,4 +155,4 @@ class Domain(Protocol):
 
     def __init__(self, seed: int, rates: dict[str, Any]) -> None: ...
 
-    def month(self, scene: Scene) -> Iterator[Export | Document | Meant | Truth]: ...
+    def month(self, scene: Scene) -> Iterator[Piece]: ...

@@ -64,7 +64,10 @@ class Encounter:
     late_fee: bool = False
 
     def bed_days_in(self, month: Month) -> int:
-        """Midnights of the month spent in bed; a stay still open counts to the month's end."""
+        """Midnights of the month spent in bed, 1 for who comes and leaves on one day; a stay still
+        open counts to the month's end."""
+        if self.end and self.end.date() == self.start.date():
+            return int(month.first <= self.start.date() <= month.last)
         first = max(self.start.date(), month.first)
         after = month.last + timedelta(days=1)
         end = min(self.end.date(), after) if self.end and self.end.date() <= month.last else after
@@ -144,16 +147,15 @@ class CareMonth:
         fee = pl.col("fee_fen")
         by_place = kept.group_by("organization_id").agg(
             pl.len().alias("visits"), pl.col("is_tcm").sum().alias("tcm"),
-            fee.is_not_null().sum().alias("with_fee"), fee.sum().alias("fee"),
+            fee.sum().alias("fee"),
         )  # fmt: skip
         visits = dict(by_place.select("organization_id", "visits").iter_rows())
         yield Truth("outpatient_visits", visits)
         primary = {code: count for code, count in visits.items() if BY_ID[code].is_primary_care}
         yield Truth("primary_outpatient_visits", primary)
-        for measure, column in (
-            ("tcm_outpatient_visits", "tcm"), ("outpatient_visits_with_fee", "with_fee"),
-        ):  # fmt: skip
-            yield Truth(measure, dict(by_place.select("organization_id", column).iter_rows()))
+        yield Truth(
+            "tcm_outpatient_visits", dict(by_place.select("organization_id", "tcm").iter_rows())
+        )
         fees = by_place.select("organization_id", "fee").iter_rows()
         yield Truth("outpatient_fee_yuan", {code: Decimal(fen) / 100 for code, fen in fees})
 

@@ -127,14 +127,14 @@ def _illness(county: County) -> dict[str, float]:
     adults = county.people.filter(pl.col("age") >= 35)
     found = {}
     for disease in ("hypertension", "diabetes"):
-        managed, standard, controlled = (
+        registered, visited, on_schedule, controlled = (
             county.count(f"{disease}_{state}", last=True)
-            for state in ("managed", "standard", "controlled")
+            for state in ("registered", "visited", "on_schedule", "controlled")
         )
         found[disease] = _percent(adults[disease])
-        found[f"{disease}_managed"] = 100 * managed / len(county.people.filter(disease))
-        found[f"{disease}_standard"] = 100 * standard / managed
-        found[f"{disease}_controlled"] = 100 * controlled / managed
+        found[f"{disease}_managed"] = 100 * registered / len(county.people.filter(disease))
+        found[f"{disease}_on_schedule"] = 100 * on_schedule / visited
+        found[f"{disease}_controlled"] = 100 * controlled / registered
     return found
 
 

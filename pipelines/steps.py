@@ -36,7 +36,7 @@ from pipelines.key_meetings import refresh_key_meetings
 from pipelines.progress import Step, report
 from pipelines.reading import LEFT_FILE
 from pipelines.remembered_checks import check_suites
-from pipelines.site import indicator_systems
+from pipelines.site import dated_rules, indicator_systems
 from standards.export import SCHEMAS, export_reference, write_changed
 
 
@@ -266,7 +266,8 @@ def refresh_reference(lake: Lake) -> None:
     """Write what dbt reads beside silver: catalogue, codes, feeds and what the ledger says."""
     known = lake.site.contracts
     systems = indicator_systems(lake.site)
-    export_reference(lake.home, known, entities(), systems, codes=lake.site.codes)
+    rules = dated_rules(lake.site)
+    export_reference(lake.home, known, entities(), systems, codes=lake.site.codes, rules=rules)
     with Ledger(lake.home) as ledger:
         totals = ledger.feeds()
         batches = ledger.silver_batches()

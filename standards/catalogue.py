@@ -16,7 +16,7 @@ from ingestion.yaml_file import read_yaml
 
 STANDARDS_DIR = Path(__file__).parent
 
-Confidence = Literal["verified", "from_memory"]
+Confidence = Literal["verified", "secondary", "own", "from_memory"]
 Level = Literal["county", "consortium", "hospital", "township", "village", "professional", "bureau"]
 Unit = Literal["ratio", "day", "yuan"]
 Direction = Literal["higher_better", "lower_better", "monitor", "range"]
@@ -28,7 +28,12 @@ DIRECTION_NAME: dict[Direction, str] = {
     "monitor": "监测",
     "range": "适宜区间",
 }
-CONFIDENCE_NAME: dict[Confidence, str] = {"verified": "官方核实", "from_memory": "据记忆待核"}
+CONFIDENCE_NAME: dict[Confidence, str] = {
+    "verified": "已核官方文本",
+    "secondary": "见于二手来源",
+    "own": "本平台自定",
+    "from_memory": "据记忆待核",
+}
 STATE_NAME: dict[str, str] = {
     "ok": "正常",
     "partial": "数据不全",
@@ -80,6 +85,8 @@ class Indicator(_Strict):
     `required_of` names the levels whose rows of an entity count, where not all do.
     `quality_floor` is the least share of usable rows, `min_denominator` the least cell shown,
     `completeness_floor` the least share of the rows due below which a value reads `partial`.
+    `evaluated: whole_year` is stated for years only, and has a value when the year is over.
+    `also_counts` are levels it is not stated for whose amounts count above them.
     """
 
     id: str = Field(pattern=r"^[A-Z0-9]+(-[A-Z0-9]+)+$")
@@ -92,9 +99,11 @@ class Indicator(_Strict):
     unit: Unit
     direction: Direction
     applies_to: list[Level] = Field(min_length=1)
+    also_counts: list[Level] = []
     requires: list[str] = Field(min_length=1)
     required_of: dict[str, list[Level]] = {}
     frequency: Literal["annual", "monthly", "daily"]
+    evaluated: Literal["any_period", "whole_year"] = "any_period"
     target: str | None = None
     source: str = Field(min_length=1)
     confidence: Confidence

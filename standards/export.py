@@ -27,8 +27,13 @@ from standards.catalogue import (
     load_systems,
     measures,
 )
+from standards.dated_rules import Rule, load_rules, rule_rows
 
 TEXT, WHOLE, DAY, REAL = pl.String(), pl.Int64(), pl.Date(), pl.Float64()
+
+_IN_FORCE: dict[str, pl.DataType] = {
+    "valid_from": DAY, "valid_to": DAY, "source": TEXT, "confidence": TEXT, "confidence_name": TEXT,
+}  # fmt: skip
 
 SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     "code": dict.fromkeys(("code_system", "code", "name", "standard", "confidence"), TEXT),
@@ -41,8 +46,8 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
         **dict.fromkeys(
             (
                 "name_zh", "name_en", "formula_zh", "numerator", "denominator", "unit",
-                "unit_name", "direction", "direction_name", "frequency", "target", "source",
-                "confidence", "confidence_name", "certainty",
+                "unit_name", "direction", "direction_name", "frequency", "evaluated", "target",
+                "source", "confidence", "confidence_name", "certainty",
             ),
             TEXT,
         ),
@@ -56,9 +61,14 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
         ),
     },
     "indicator_level": dict.fromkeys(("indicator_id", "organization_level"), TEXT)
-    | {"definition_version": WHOLE},
+    | {"is_stated": pl.Boolean(), "definition_version": WHOLE},
     "indicator_requirement": dict.fromkeys(("indicator_id", "entity", "organization_level"), TEXT)
     | {"definition_version": WHOLE},
+    "rule_value": dict.fromkeys(("rule_id", "rule_label_zh", "parameter", "label_zh"), TEXT)
+    | {"value": REAL, "unit": TEXT, "from_age": WHOLE, "to_age": WHOLE}
+    | _IN_FORCE,
+    "rule_code": dict.fromkeys(("rule_id", "rule_label_zh", "code_system", "code"), TEXT)
+    | _IN_FORCE,
     "indicator_state": dict.fromkeys(("state", "state_name"), TEXT),
     "feed": dict.fromkeys(
         ("feed", "label_zh", "member_id", "format", "every", "owner", "leads"), TEXT
@@ -106,6 +116,7 @@ def export_reference(
     systems: Sequence[IndicatorSystem] | None = None,
     *,
     codes: Codes | None = None,
+    rules: Mapping[str, Rule] | None = None,
 ) -> None:
     """Write `home/reference/<table>.parquet` for every table that the ledger does not fill.
 
@@ -117,10 +128,12 @@ def export_reference(
         entities: All entities by name.
         systems: The indicator catalogue; that of this folder when left out.
         codes: The code lists of the site; those of this folder when left out.
+        rules: The dated rules; those of this folder when left out.
     """
     folder = home / "reference"
     catalogue = load_systems() if systems is None else systems
     rows = reference_rows(contracts, entities, catalogue, codes or Codes())
+    rows["rule_value"], rows["rule_code"] = rule_rows(load_rules() if rules is None else rules)
     for table, found in rows.items():
         frame = pl.DataFrame(found, schema=SCHEMAS[table], orient="row")
         write_changed(frame, folder / f"{table}.parquet")
@@ -212,7 +225,8 @@ def _indicator_rows(
             row = {k: v for k, v in facts.items() if k in kept}
             rows["indicator"].append(row | key)
             rows["indicator_level"] += [
-                key | {"organization_level": level} for level in indicator.applies_to
+                key | {"organization_level": level, "is_stated": level in indicator.applies_to}
+                for level in (*indicator.applies_to, *indicator.also_counts)
             ]
             rows["indicator_requirement"] += [
                 key | {"entity": entity, "organization_level": level}

@@ -9,7 +9,8 @@ from random import Random
 
 import polars as pl
 
-from county.archives import Archive
+from county.archives import Archive, archive_number
+from county.chronic_register import CODES, Registration
 from county.illness import FollowUp
 from county.insurance import Settlement
 from county.laboratory import Examination
@@ -174,6 +175,27 @@ class Exports:
             ),
             planted,
         )  # fmt: skip
+
+    @staticmethod
+    def registrations(feed: str, said: list[Registration]) -> Export:
+        """The register's news, each with the archive number of the patient."""
+        return Export(
+            feed,
+            pl.DataFrame(
+                {
+                    "person": [r.person.number for r in said],
+                    "registration_id": [r.number for r in said],
+                    "local_id": [archive_number(r.organization_id, r.person) for r in said],
+                    "organization_id": [r.organization_id for r in said],
+                    "staff_id": [r.staff_id for r in said],
+                    "disease": [CODES[r.disease] for r in said],
+                    "registered": [r.registered for r in said],
+                    "closed": [r.closed for r in said],
+                    "reason": [r.reason for r in said],
+                },
+                schema_overrides={"closed": _DAY, "reason": pl.String},
+            ),
+        )
 
     @staticmethod
     def archives(feed: str, opened: list[Archive]) -> Export:

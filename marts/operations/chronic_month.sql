@@ -1,4 +1,5 @@
--- Grain: one organization, month-end and disease: managed patients as of the month-end. Own figures.
+-- Grain: one organization, month-end and disease: patients in management as of the
+-- month-end. Own figures.
 with
 
 measure_month as (
@@ -25,18 +26,14 @@ chronic_month as (
         organization.organization_name,
         measure_month.month,
         diseases.disease_name,
-        {% for role in ['managed', 'standard', 'controlled'] %}
+        {% for role in ['registered', 'visited', 'on_schedule', 'standard', 'controlled'] %}
         cast(coalesce(sum(measure_month.value) filter (
             where measure_month.measure_id = diseases.disease || '_{{ role }}'
         ), 0) as bigint) as {{ role }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from measure_month
     inner join diseases
-        on measure_month.measure_id in (
-            diseases.disease || '_managed',
-            diseases.disease || '_standard',
-            diseases.disease || '_controlled'
-        )
+        on starts_with(measure_month.measure_id, diseases.disease || '_')
     left join organization on measure_month.organization_id = organization.organization_id
     group by
         measure_month.organization_id,

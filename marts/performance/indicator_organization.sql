@@ -1,6 +1,6 @@
 -- Grain: one indicator version, organization it is stated for and organization summed into it.
--- Organizations of the levels an indicator applies to contribute, to themselves and to those above;
--- county and consortium rows exist wherever something contributes.
+-- Organizations of the levels an indicator counts contribute, to themselves where it is stated for
+-- them and to those above; county and consortium rows exist wherever something contributes.
 with
 
 indicator_level as (
@@ -41,7 +41,7 @@ stated_for as (
             and contributors.definition_version = indicator_level.definition_version
             and organization.organization_level = indicator_level.organization_level
     where
-        indicator_level.indicator_id is not null
+        indicator_level.is_stated
         or organization.organization_level in ('county', 'consortium')
 )
 

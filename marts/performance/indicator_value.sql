@@ -49,6 +49,7 @@ stated as (
         on
             period_months.period_start >= indicator.valid_from
             and (indicator.valid_to is null or period_months.period_start <= indicator.valid_to)
+            and (indicator.evaluated = 'any_period' or period_months.period_kind = 'year')
 ),
 
 roles as (
@@ -110,6 +111,7 @@ measured as (
         indicator.plausible_maximum,
         indicator.jump_width,
         indicator.unit,
+        indicator.evaluated = 'whole_year' and stated.is_to_date as is_too_early,
         coalesce(figures.numerator, 0) as numerator,
         coalesce(figures.denominator, 0) as denominator,
         coalesce(figures.excluded_count, 0) as excluded_count,
@@ -182,7 +184,7 @@ with_state as (
         *,
         case
             when outcome = 'no_feed' then 'no_feed'
-            when outcome = 'not_expected' then 'not_applicable'
+            when outcome = 'not_expected' or is_too_early then 'not_applicable'
             when denominator = 0 and excluded_count > 0 then 'below_quality_floor'
             when denominator = 0 and is_partial then 'partial'
             when denominator = 0 then 'not_applicable'
@@ -227,6 +229,7 @@ indicator_value as (
                     '数据覆盖' || cast(round(covered_share * 100, 1) as varchar) || '%'
                     || coalesce('：' || gap, '')
             when state = 'not_applicable' and outcome = 'not_expected' then '没有为本机构供数的数据源'
+            when state = 'not_applicable' and is_too_early then '全年指标，年度结束后评价'
             when state = 'not_applicable' then '本期没有分母'
             when state = 'below_quality_floor'
                 then '资料不全未计入' || cast(excluded_count as varchar) || '条'

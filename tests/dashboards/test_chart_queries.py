@@ -50,7 +50,7 @@ def _indicator(identifier: str) -> str:
 TILES = {
     "primary_care_share_tile": _indicator("CM24-07"),
     "county_inpatient_share_tile": _indicator("CM24-11"),
-    "hypertension_standard_tile": _indicator("BPH-14"),
+    "hypertension_standard_tile": _indicator("BPH-14-YTD"),
     "hypertension_control_tile": _indicator("BPH-15"),
     "outpatient_visits_tile": _own("outpatient_visits"),
     "discharges_tile": _own("discharges"),

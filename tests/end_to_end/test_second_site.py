@@ -1,4 +1,4 @@
-"""A second county with other codes, members and four feeds: files in, numbers and cockpit out.
+"""A second county with other codes, members and five feeds: files in, numbers and cockpit out.
 
 Nothing in the product knows it, and nothing of the demo shows in it.
 """

@@ -98,9 +98,9 @@ def test_a_third_hospital_and_an_eleventh_indicator_need_one_file_each(
     (inbox / "a.csv").write_text("\n".join(["门诊号,就诊时间,费用,病历号", *rows]), "utf-8")
     indicator = {
         "system": "site", "name_zh": "本县自选指标", "indicators": [{
-            "id": "SITE-01", "name_zh": "中医诊疗次均", "name_en": "TCM visits with fee",
-            "formula_zh": "中医类诊疗人次 ÷ 有费用的诊疗人次", "numerator": "tcm_outpatient_visits",
-            "denominator": "outpatient_visits_with_fee", "unit": "ratio", "direction": "monitor",
+            "id": "SITE-01", "name_zh": "中医诊疗占比", "name_en": "TCM share of visits",
+            "formula_zh": "中医类诊疗人次 ÷ 诊疗人次", "numerator": "tcm_outpatient_visits",
+            "denominator": "outpatient_visits", "unit": "ratio", "direction": "monitor",
             "applies_to": ["hospital", "township", "village"], "requires": ["encounter"],
             "frequency": "monthly", "source": "本县规定", "confidence": "verified",
             "definition_version": 1, "valid_from": "2026-01-01",

@@ -1,9 +1,13 @@
--- Grain: one measure, organization, month-end and person's latest visit. Controlled: fasting glucose
--- below 7.0 mmol/L at that visit (same specification as the macro's).
+-- Grain: one measure, organization, month-end and patient. Controlled: fasting glucose at the latest
+-- visit below what rule diabetes_control says on its day.
 with
 
 diabetes_visit as (
     select * from {{ ref('diabetes_visit') }}
+),
+
+person as (
+    select * from {{ ref('person') }}
 ),
 
 coverage_month as (
@@ -16,11 +20,13 @@ visits as (
         visit_id,
         visited_date,
         visit_mode_code,
-        fasting_glucose_mmol_per_l,
-        person_id
+        person_id,
+        fasting_glucose_mmol_per_l
+        < {{ rule_value('diabetes_control', 'fasting_glucose_below', 'visited_date') }}
+            as is_in_bounds
     from diabetes_visit
 ),
 
-{{ managed_patients('diabetes', 'visits', 'fasting_glucose_mmol_per_l < 7.0') }}
+{{ managed_patients('diabetes', '2', 'visits', 'is_in_bounds') }}
 
 select * from typed

@@ -1,5 +1,6 @@
--- Grain: one measure, organization, month-end and person's latest visit. Controlled: below 140/90
--- mmHg, below 150/90 from 65 years of age on the visit day (same specification as the macro's).
+-- Grain: one measure, organization, month-end and patient. Controlled: pressure at the latest visit
+-- below what rule hypertension_control says on its day for the patient's age; of unknown age: as for
+-- the young.
 with
 
 hypertension_visit as (
@@ -14,26 +15,28 @@ coverage_month as (
     select * from {{ ref('coverage_month') }}
 ),
 
+{% set age -%}
+    coalesce({{ age_in_years('person.birth_date', 'hypertension_visit.visited_date') }}, 0)
+{%- endset %}
 visits as (
     select
         hypertension_visit.organization_id,
         hypertension_visit.visit_id,
         hypertension_visit.visited_date,
         hypertension_visit.visit_mode_code,
-        hypertension_visit.systolic_mmhg,
-        hypertension_visit.diastolic_mmhg,
         hypertension_visit.person_id,
-        case
-            when {{ age_in_years('person.birth_date', 'hypertension_visit.visited_date') }} >= 65
-                then 150
-            else 140
-        end as systolic_limit_mmhg
+        hypertension_visit.systolic_mmhg
+        < {{ rule_value(
+            'hypertension_control', 'systolic_below', 'hypertension_visit.visited_date', age
+        ) }}
+        and hypertension_visit.diastolic_mmhg
+        < {{ rule_value(
+            'hypertension_control', 'diastolic_below', 'hypertension_visit.visited_date', age
+        ) }} as is_in_bounds
     from hypertension_visit
     left join person on hypertension_visit.person_id = person.person_id
 ),
 
-{{ managed_patients(
-    'hypertension', 'visits', 'systolic_mmhg < systolic_limit_mmhg and diastolic_mmhg < 90'
-) }}
+{{ managed_patients('hypertension', '1', 'visits', 'is_in_bounds') }}
 
 select * from typed

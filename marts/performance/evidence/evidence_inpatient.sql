@@ -1,8 +1,9 @@
 -- Grain: one measure, organization, month and stay. A stay is an inpatient encounter that was not
--- cancelled. A bed is occupied on each day the patient is in it at 24:00, so a same-day stay
--- occupies none; a discharge counts at least one bed day. An open stay lasts to the last complete
--- day. Where a feed of its organization lacks days since, its end may be lost: it counts up to the
--- first of them, then is excluded for thirty days, then taken as ended.
+-- cancelled. A bed is occupied on each day the patient is in it at 24:00; a stay that ends on its
+-- first day occupies what rule bed_days says. A discharge counts at least one bed day. An open stay
+-- lasts to the last complete day. Where a feed of its organization lacks days since, its end may be
+-- lost: it counts up to the first of them, is excluded for the days of rule open_stay, then taken as
+-- ended.
 with
 
 encounter as (
@@ -40,6 +41,19 @@ discharged as (
     where ended_date is not null
 ),
 
+occupying as (
+    select
+        *,
+        case
+            when started_date = ended_date
+                then {{ days_later('started_date', rule_value(
+                    'bed_days', 'same_day_stay', 'started_date'
+                )) }}
+            else ended_date
+        end as occupied_until
+    from stays
+),
+
 ends_maybe_lost as (
     select
         stays.organization_id,
@@ -56,21 +70,23 @@ ends_maybe_lost as (
 
 lasting as (
     select
-        stays.organization_id,
-        stays.record_id,
-        stays.person_id,
-        stays.started_date,
-        coalesce(stays.ended_date, ends_maybe_lost.unknown_from) as known_until,
+        occupying.organization_id,
+        occupying.record_id,
+        occupying.person_id,
+        occupying.started_date,
+        coalesce(occupying.occupied_until, ends_maybe_lost.unknown_from) as known_until,
         case
             when ends_maybe_lost.unknown_from is not null
-                then {{ days_later('ends_maybe_lost.unknown_from', 30) }}
-            else stays.ended_date
-        end as ended_date
-    from stays
+                then {{ days_later('ends_maybe_lost.unknown_from', rule_value(
+                    'open_stay', 'days_until_taken_as_ended', 'ends_maybe_lost.unknown_from'
+                )) }}
+            else occupying.occupied_until
+        end as occupied_until
+    from occupying
     left join ends_maybe_lost
         on
-            stays.organization_id = ends_maybe_lost.organization_id
-            and stays.record_id = ends_maybe_lost.record_id
+            occupying.organization_id = ends_maybe_lost.organization_id
+            and occupying.record_id = ends_maybe_lost.record_id
 ),
 
 days_by_month as (
@@ -81,7 +97,7 @@ days_by_month as (
         lasting.person_id,
         {{ days_between(
             'greatest(lasting.started_date, coverage_month.month)',
-            'least(coalesce(lasting.ended_date, coverage_month.as_of_date + 1), coverage_month.as_of_date + 1)'
+            'least(coalesce(lasting.occupied_until, coverage_month.as_of_date + 1), coverage_month.as_of_date + 1)'
         ) }} as bed_days,
         {{ days_between(
             'greatest(lasting.started_date, coverage_month.month)',
@@ -91,7 +107,7 @@ days_by_month as (
     inner join coverage_month
         on
             lasting.started_date <= coverage_month.as_of_date
-            and coalesce(lasting.ended_date, coverage_month.as_of_date + 1) > coverage_month.month
+            and coalesce(lasting.occupied_until, coverage_month.as_of_date + 1) > coverage_month.month
 ),
 
 bed_days_by_month as (

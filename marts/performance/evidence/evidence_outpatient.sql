@@ -1,6 +1,6 @@
 -- Grain: one measure, organization, month and visit. A visit is an encounter of class outpatient or
 -- emergency that was not cancelled. A visit is excluded where its class is unmapped, and from the
--- cost measures where it has no fee.
+-- costs where it has no fee, which shows how many there are.
 with
 
 encounter as (
@@ -62,25 +62,15 @@ evidence as (
     where is_tcm and not is_excluded
     union all
     select
-        'outpatient_visits_with_fee' as measure_id,
-        organization_id,
-        month,
-        record_id,
-        person_id,
-        1 as value,
-        is_excluded or total_fee_yuan is null as is_excluded
-    from visits
-    union all
-    select
         'outpatient_fee_yuan' as measure_id,
         organization_id,
         month,
         record_id,
         person_id,
-        total_fee_yuan as value,
-        is_excluded
+        coalesce(total_fee_yuan, 0) as value,
+        total_fee_yuan is null as is_excluded
     from visits
-    where total_fee_yuan is not null and not is_excluded
+    where not is_excluded
 ),
 
 typed as (

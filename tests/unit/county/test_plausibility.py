@@ -26,7 +26,7 @@ ABSURD = {
     },
 }
 LEAVES = {
-    "deaths_from_65", "hypertension_managed", "hypertension_standard", "visits_per_head",
+    "deaths_from_65", "hypertension_managed", "hypertension_on_schedule", "visits_per_head",
     "airways_winter", "drug_share_hospital", "stay_days_hospital", "admissions",
     "day_fee_hospital", "operated",
 }  # fmt: skip

@@ -23,6 +23,9 @@ FEEDS: dict[str, tuple[str, str]] = {
     "hospital__his__front_pages": (HOSPITAL, "front_page"),
     "township__ph__hypertension": (TOWNSHIP, "hypertension_visit"),
     "township__ph__diabetes": (TOWNSHIP, "diabetes_visit"),
+    "township__ph__register": (TOWNSHIP, "chronic_registration"),
+    "township__ph__examinations": (TOWNSHIP, "physical_examination"),
+    "bureau__registry__deaths": (BUREAU, "death"),
     "bureau__settlement__settlements": (BUREAU, "insurance_settlement"),
     "bureau__registry__beds": (BUREAU, "bed"),
     "bureau__registry__organizations": (BUREAU, "organization"),
@@ -140,6 +143,18 @@ def glucose(person: str, number: str, day: str, value: float, mode: str = "1") -
     }
 
 
+def registered(person: str, disease: str, day: str = "2024-05-01", **more: Any) -> dict[str, Any]:
+    """On the township's register: 1 hypertension, 2 diabetes."""
+    return {
+        "feed": "township__ph__register",
+        "organization_id": TOWNSHIP,
+        "registration_id": f"{disease}-{person}-{day}",
+        "disease_code": disease,
+        "registered_date": dt.date.fromisoformat(day),
+        "source_person_id": person,
+    } | more
+
+
 def settlement(number: str, area: str, **more: Any) -> dict[str, Any]:
     return {
         "feed": "bureau__settlement__settlements",
@@ -153,6 +168,9 @@ def settlement(number: str, area: str, **more: Any) -> dict[str, Any]:
         "settled_at": at("2026-01-20 11:00"),
         "source_person_id": "a",
     } | more
+
+
+_FEBRUARY = {"discharged_at": at("2026-02-20 10:00"), "settled_at": at("2026-02-20 11:00")}
 
 
 def rows() -> Rows:
@@ -171,6 +189,10 @@ def rows() -> Rows:
             {"source_person_id": "old", "birth_date": dt.date(1961, 3, 10), "feed": "x"},
             {"source_person_id": "young", "birth_date": dt.date(1961, 3, 11), "feed": "x"},
             {"source_person_id": "blank", "birth_date": dt.date(1950, 1, 1), "feed": "x"},
+            *(
+                {"source_person_id": name, "birth_date": dt.date(1955, 1, 1), "feed": "x"}
+                for name in ("lost", "gone", "dead", "new")
+            ),
         ],
         "encounter": [
             visit(HOSPITAL, "v1", "2026-01-31 23:30", is_tcm=True),
@@ -189,7 +211,7 @@ def rows() -> Rows:
             visit(HOSPITAL, "v5", "2026-03-01 09:00"),
             # Over midnight: one day occupied, one discharge bed day.
             stay(HOSPITAL, "s1", "2026-01-10 23:50", "2026-01-11 00:10"),
-            # Same day: no bed occupied at 24:00, yet one discharge bed day.
+            # Same day: one bed day, of use and of discharge.
             stay(HOSPITAL, "s2", "2026-01-12 08:00", "2026-01-12 18:00"),
             # Over a month end: 30 and 31 January, 1 February; discharged in February after 3 days.
             stay(HOSPITAL, "s3", "2026-01-30 08:00", "2026-02-02 08:00"),
@@ -228,6 +250,51 @@ def rows() -> Rows:
             settlement("i3", COUNTY, is_reversed=True, settled_at=at("2026-01-25 11:00")),
             settlement("i4", COUNTY, insured_area_code="650100"),
             settlement("i5", COUNTY, service_class_code="11"),
+            # Referred out, maternity and emergency are stays; birth control is not.
+            settlement("i6", "650100", service_class_code="23", **_FEBRUARY),
+            settlement("i7", COUNTY, service_class_code="52", **_FEBRUARY),
+            settlement("i8", COUNTY, service_class_code="24", **_FEBRUARY),
+            settlement("i9", COUNTY, service_class_code="53", **_FEBRUARY),
+            # Settled twice is one stay; the second settlement reversed leaves the first.
+            settlement("i10", COUNTY, admitted_at=at("2026-02-03 09:00"), **_FEBRUARY),
+            settlement("i11", COUNTY, admitted_at=at("2026-02-03 09:00"), **_FEBRUARY),
+            settlement("i12", "650100", admitted_at=at("2026-02-07 09:00"), **_FEBRUARY),
+            settlement("i13", "650100", admitted_at=at("2026-02-07 09:00"), **_FEBRUARY),
+            settlement(
+                "i13", "650100", admitted_at=at("2026-02-07 09:00"), is_reversed=True, **_FEBRUARY
+            ),
+        ],
+        "chronic_registration": [
+            *(registered(person, "1") for person in ("old", "young", "blank", "a")),
+            *(registered(person, "2") for person in ("a", "old", "young")),
+            # Nobody visits this one: in management all the same, and not controlled.
+            registered("lost", "1"),
+            # Out from their date: struck off on 10 February; dead on 3 March, the register open.
+            registered("gone", "1", closed_date=dt.date(2026, 2, 10), close_reason_code="3"),
+            registered("dead", "1"),
+            # In from the date of registration; entered twice, one patient.
+            registered("new", "1", "2026-02-20"),
+            registered("new", "1", "2026-03-20"),
+        ],
+        "physical_examination": [
+            {
+                "feed": "township__ph__examinations",
+                "organization_id": TOWNSHIP,
+                "examination_id": f"e{month}",
+                "examination_kind_code": "1",
+                "examined_date": dt.date(2026, month, 10),
+                "source_person_id": "old",
+            }
+            for month in (1, 2, 3)
+        ],
+        "death": [
+            {
+                "feed": "bureau__registry__deaths",
+                "organization_id": BUREAU,
+                "death_certificate_id": "dc1",
+                "died_at": at("2026-03-03 04:00"),
+                "source_person_id": "dead",
+            },
         ],
         "hypertension_visit": [
             # 65 on the visit day: 145 is controlled. One day short of 65: it is not.

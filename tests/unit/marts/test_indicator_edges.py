@@ -67,12 +67,11 @@ def said(county: duckdb.DuckDBPyConnection, name: str, code: str, period: str) -
         ("outpatient_visits", "2026-02", 1),
         ("tcm_outpatient_visits", "2026-01", 1),
         ("outpatient_fee_yuan", "2026-01", 150),
-        ("outpatient_visits_with_fee", "2026-02", 0),
         ("admissions", "2026-01", 3),
         ("discharges", "2026-01", 2),
         ("discharge_bed_days", "2026-01", 2),
         ("discharge_bed_days", "2026-02", 3),
-        ("occupied_bed_days", "2026-01", 3),
+        ("occupied_bed_days", "2026-01", 4),
         ("occupied_bed_days", "2026-02", 3),
         ("occupied_bed_days", "2026-03", 10),
         ("open_bed_days", "2026-01", 21),
@@ -91,15 +90,29 @@ def test_reversed_and_foreign_settlements_do_not_count(county: duckdb.DuckDBPyCo
     assert measure(county, "insured_admissions_in_county", COUNTY, "2026-01") == 1
 
 
+def test_every_inpatient_class_is_a_stay_and_a_stay_counts_once(
+    county: duckdb.DuckDBPyConnection,
+) -> None:
+    # i6 i7 i8, i10 with i11, and i12 whose second settlement was taken back; two of them beyond.
+    assert measure(county, "insured_admissions", COUNTY, "2026-02") == 5
+    assert measure(county, "insured_admissions_in_county", COUNTY, "2026-02") == 3
+
+
 @pytest.mark.parametrize(
     ("name", "month", "value"),
     [
-        ("hypertension_managed", "2026-01", 2),
+        # old young blank a lost, gone until 10 February, dead until 3 March, new from 20 February.
+        ("hypertension_registered", "2026-01", 7),
+        ("hypertension_registered", "2026-02", 7),
+        ("hypertension_registered", "2026-03", 6),
+        ("hypertension_visited", "2026-01", 2),
         ("hypertension_controlled", "2026-01", 2),
-        ("hypertension_managed", "2026-03", 4),
+        ("hypertension_visited", "2026-03", 4),
         ("hypertension_controlled", "2026-03", 2),
-        ("diabetes_managed", "2026-01", 3),
-        ("diabetes_standard", "2026-01", 2),
+        ("hypertension_standard", "2026-03", 0),
+        ("diabetes_registered", "2026-01", 3),
+        ("diabetes_visited", "2026-01", 3),
+        ("diabetes_on_schedule", "2026-01", 2),
         ("diabetes_controlled", "2026-01", 2),
         ("diabetes_controlled", "2026-02", 1),
         ("diabetes_controlled", "2026-03", 2),
@@ -121,9 +134,19 @@ def test_parents_sum_numerators_and_denominators(county: duckdb.DuckDBPyConnecti
 def test_latest_measures_take_the_last_month_of_a_period(
     county: duckdb.DuckDBPyConnection,
 ) -> None:
-    # Controlled in March: 65-year-old and person a; managed: four. April to December do not exist.
-    assert indicator(county, "BPH-15", TOWNSHIP, "2026")[1:4] == (2, 4, 0.5)
-    assert indicator(county, "BPH-15", TOWNSHIP, "2026Q1")[1:4] == (2, 4, 0.5)
+    # Controlled in March: 65-year-old and person a; visited: four. April to December do not exist.
+    assert indicator(county, "BPH-15-YTD", TOWNSHIP, "2026")[1:4] == (2, 4, 0.5)
+    assert indicator(county, "BPH-15-YTD", TOWNSHIP, "2026Q1")[1:4] == (2, 4, 0.5)
+    # In management: six, who was not visited is not controlled.
+    assert indicator(county, "BPH-15", TOWNSHIP, "2026Q1")[1:3] == (2, 6)
+
+
+def test_a_definition_of_the_whole_year_has_no_value_before_it_is_over(
+    county: duckdb.DuckDBPyConnection,
+) -> None:
+    assert indicator(county, "BPH-14", TOWNSHIP, "2026-03") is None
+    state, _, _, value, _ = indicator(county, "BPH-14", TOWNSHIP, "2026")
+    assert (state, value) == ("not_applicable", None)
 
 
 def test_missing_month_of_one_feed_reads_no_feed_there_and_partial_above_it(
@@ -161,7 +184,7 @@ def test_feed_that_never_came_reads_no_feed(county: duckdb.DuckDBPyConnection) -
 def test_organization_no_feed_speaks_for_is_not_applicable(
     county: duckdb.DuckDBPyConnection,
 ) -> None:
-    assert indicator(county, "BPH-14", HOSPITAL, "2026-03")[0] == "not_applicable"
+    assert indicator(county, "BPH-15", HOSPITAL, "2026-03")[0] == "not_applicable"
 
 
 def test_zero_denominator_is_not_applicable(county: duckdb.DuckDBPyConnection) -> None:
@@ -179,8 +202,15 @@ def test_too_many_unusable_rows_fall_below_the_quality_floor(
 ) -> None:
     # February: the hospital's one visit has no fee.
     assert indicator(county, "OPS-FEE-01", HOSPITAL, "2026-02") == (
-        "below_quality_floor", 0, 0, None, 1,
+        "below_quality_floor", 0, 1, 0, 1,
     )  # fmt: skip
+
+
+def test_cost_per_visit_divides_by_all_visits_and_shows_those_without_a_fee(
+    county: duckdb.DuckDBPyConnection,
+) -> None:
+    # The year: v1 and v5 of 100 and v2 of 50 yuan; v4 without a fee is a visit all the same.
+    assert indicator(county, "OPS-FEE-01", HOSPITAL, "2026")[1:] == (250, 4, 62.5, 1)
 
 
 def test_new_entry_on_known_measures_is_computed(county: duckdb.DuckDBPyConnection) -> None:
@@ -226,10 +256,10 @@ def test_cockpit_marts_are_filled(county: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     assert silent == [("无数据源",)]
     chronic = county.execute(
-        "select managed, standard, controlled from chronic_month"
+        "select registered, visited, on_schedule, controlled from chronic_month"
         " where disease_name = '高血压' and month = date '2026-03-01'"
     ).fetchall()
-    assert chronic == [(4, 4, 2)]
+    assert chronic == [(6, 4, 4, 2)]
 
 
 def test_a_feed_of_a_member_that_nobody_registered_speaks_for_nobody(

@@ -80,8 +80,8 @@ def test_every_measure_is_counted_by_its_evidence_model() -> None:
     managed = (PROJECT_DIR / "macros" / "managed_patients.sql").read_text("utf-8")
     for name, measure in measures().items():
         sql = (folder / f"{measure.evidence_model}.sql").read_text("utf-8")
-        subject, _, role = name.rpartition("_")
-        by_macro = f"'{subject}'" in sql and f"'{{{{ disease }}}}_{role}'" in managed
+        subject, _, role = name.partition("_")
+        by_macro = f"managed_patients('{subject}'" in sql and f"'{role}': (" in managed
         assert f"'{name}'" in sql or by_macro, name
 
 

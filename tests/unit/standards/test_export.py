@@ -39,7 +39,7 @@ def test_indicator_names_are_chinese_for_readers(tmp_path: Path) -> None:
     export_reference(tmp_path, {}, entities())
     indicator = pl.read_parquet(tmp_path / "reference" / "indicator.parquet")
     assert indicator["indicator_id"].is_unique().all()
-    assert indicator.filter(pl.col("confidence") == "verified")["confidence_name"].to_list()[0] == (
-        "官方核实"
-    )
+    names = dict(indicator.select("confidence", "confidence_name").iter_rows())
+    assert names["secondary"] == "见于二手来源"
+    assert names["own"] == "本平台自定"
     assert indicator.select(pl.col("unit_name").is_in(["%", "天", "元"]).all()).item()

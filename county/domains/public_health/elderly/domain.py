@@ -17,7 +17,7 @@ from county.domains.public_health.elderly.physical_examinations import examined
 from county.domains.public_health.mother_child import alive_then, plus_days, some_between
 from county.domains.public_health.tuberculosis.domain import by_sender
 from county.domains.waiting import Waiting
-from county.scene import Document, Export, Scene
+from county.scene import Document, Examined, Export, Scene
 
 
 class Domain:
@@ -27,11 +27,12 @@ class Domain:
         self._seed, self._rates = seed, rates
         self._waiting = Waiting()
 
-    def month(self, scene: Scene) -> Iterator[Export | Document]:
+    def month(self, scene: Scene) -> Iterator[Export | Document | Examined]:
         random = scene.random("elderly")
         due = self._due(random, scene)
         old = due.filter(pl.col("examination_kind_code") == "1")
         examinations = []
+        yield Examined(due["person"].to_list())
         for feed, letter, rows in by_sender(due, "township", "physical_examinations"):
             found = examined(random, self._rates, self._seed, rows).with_columns(
                 serial(f"TJ{letter}", scene.month, len(rows)).alias("examination_id"),
