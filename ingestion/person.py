@@ -16,14 +16,21 @@ from ingestion.entity import entities
 from ingestion.formats.source import FILE, ITEM, RECORD
 from ingestion.name_keys import keys_of
 from ingestion.person_values import (
+    LIKE_ID_NUMBER,
     NUMBERS,
-    birth_date,
+    ODD_ID_NUMBER,
+    ODD_NAME,
+    ODD_NUMBER,
+    ODD_PHONE,
+    ODD_TEXT,
+    birth_dates,
     birth_in,
     current_id_number,
     is_lossy,
     nameless,
     national,
     number,
+    only,
     person_name,
     phone,
     plain,
@@ -65,10 +72,10 @@ def people(
     """
     read = list(dict.fromkeys(s for name in _NAMES for s in _sources(name, fields)))
     first, run = runs(source, read)
-    given = source.filter(first)
+    given, run = _each_once(source.filter(first), read, run)
     blocks, flags = _blocks(given, fields)
     blocks = blocks.with_columns(
-        row_digests(blocks), run.filter(first).alias("_run"), *given.select(FILE, RECORD, ITEM)
+        row_digests(blocks), given["_run"], *given.select(FILE, RECORD, ITEM)
     )
     numbers = blocks.select(current_id_number(pl.col("id_number"))).to_series()
     valid = blocks.select(valid_id_number(pl.lit(numbers)).fill_null(False)).to_series()
@@ -77,8 +84,8 @@ def people(
     typed_blocks = blocks.with_columns(
         _sex(fields, contract).alias("sex_code"),
         pl.col("sex_code").alias("sex_code_raw"),
-        birth_date(
-            pl.col("birth_date"), entities()["source_person"].columns["birth_date"],
+        birth_dates(
+            blocks["birth_date"], entities()["source_person"].columns["birth_date"],
             pattern=birth.format if birth else None, compact=compact,
         ).alias("birth_date"),
         valid.alias("has_valid_id_number"),
@@ -119,6 +126,18 @@ def people(
 _NAMES = (*SEALED, "sex_code", "birth_date")
 
 
+def _each_once(
+    given: pl.DataFrame, read: list[str], run: pl.Series
+) -> tuple[pl.DataFrame, pl.Series]:
+    """Each combination of the fields once, where it stands first, with its number `_run`; and the
+    number of every row of the source, which `run` gave for the runs."""
+    if not read:
+        return given.with_columns(_run=pl.lit(0, run.dtype)), run
+    number = given.select(pl.struct(read).rank("dense").cast(run.dtype) - 1).to_series()
+    marked = given.with_columns(number.alias("_run"))
+    return marked.unique("_run", keep="first", maintain_order=True), number.gather(run)
+
+
 def _sources(name: str, fields: dict[str, FieldMap]) -> Sequence[str]:
     field_map = fields.get(name)
     return field_map.sources if field_map else ()
@@ -133,7 +152,7 @@ def _blocks(given: pl.DataFrame, fields: dict[str, FieldMap]) -> tuple[pl.DataFr
     columns: list[pl.Series] = []
     flags: list[pl.Expr] = []
     for name in _NAMES:
-        raw = [given.select(plain(pl.col(s))).to_series() for s in _sources(name, fields)]
+        raw = [only(given[s], ODD_TEXT, plain) for s in _sources(name, fields)]
         texts = [_read(name, value) for value in raw]
         if not texts:
             columns.append(pl.Series(name, [None] * given.height, dtype=pl.String))
@@ -150,20 +169,23 @@ def _blocks(given: pl.DataFrame, fields: dict[str, FieldMap]) -> tuple[pl.DataFr
 
 
 def _read(name: str, value: pl.Series) -> pl.Series:
-    text = pl.lit(value)
+    """One field as it identifies, from its plain text."""
     if name == "person_name":
-        whole = pl.lit(pl.select(person_name(text)).to_series())
-        text = pl.when(~nameless(whole)).then(whole)
-    elif name == "id_number":
-        text = national(number(text))
-    elif name == "phone":
-        text = number(pl.coalesce(phone(number(text)), number(text)))
-    elif name == "local_id":
-        own = number(text)
-        text = pl.when(~valid_id_number(own.str.to_uppercase()).fill_null(False)).then(own)
-    elif name in NUMBERS:
-        text = number(text)
-    return pl.select(text).to_series().cast(pl.String)
+        whole = only(value, ODD_NAME, person_name)
+        return only(whole, ODD_NAME, lambda text: pl.when(~nameless(text)).then(text))
+    if name not in NUMBERS:
+        return value
+    found = only(value, ODD_NUMBER, number)
+    if name == "id_number":
+        return only(found, ODD_ID_NUMBER, national)
+    if name == "phone":
+        return only(found, ODD_PHONE, lambda text: number(pl.coalesce(phone(text), text)))
+    if name == "local_id":
+        return only(
+            found, LIKE_ID_NUMBER, lambda own: pl.when(~valid_id_number(own.str.to_uppercase()))
+            .then(own)
+        )  # fmt: skip
+    return found
 
 
 def _flag(where: pl.Series, what: str) -> pl.Expr:

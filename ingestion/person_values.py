@@ -8,6 +8,7 @@ name sounds like (`name_keys.py`), a number that too many people share (`identit
 """
 
 from calendar import monthrange
+from collections.abc import Callable
 
 import polars as pl
 
@@ -28,6 +29,42 @@ _FORMULA = r'^=\s*"(.*)"$'
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECK = "10X98765432"
 _HAN = r"\p{Han}"
+
+
+# Cheap questions: most values are as they should be, and only the others are worth reading closely.
+ODD_TEXT = (
+    r"^[\s='\u{3000}]|\s$|[\u{FF00}-\u{FFEF}\u{2F00}-\u{2FDF}\u{3000}\u{00A0}\u{00B2}-\u{00B9}]"
+)
+ODD_NAME = r"[^\p{Han}·]|^.$|^(?:无|某|未知|不详|佚|患者|病人|测试|空)"
+ODD_NUMBER = (
+    r"^.{0,6}$|[^A-Za-z0-9]|^[A-Za-z]*$|[A-Za-z].*[A-Za-z]{3}|[Ee]\+?\d|^1?234567"
+    r"|0{6}|1{6}|2{6}|3{6}|4{6}|5{6}|6{6}|7{6}|8{6}|9{6}"
+)
+ODD_ID_NUMBER = r"[^0-9X]"
+ODD_PHONE = r"^[^1]|^.{0,10}$|^.{12,}$|[^0-9]"
+LIKE_ID_NUMBER = r"^\d{17}[\dXx]$"
+
+
+def only(values: pl.Series, odd: str, change: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
+    """Values of which those that match `odd` have been changed."""
+    which = values.str.contains(odd).fill_null(False)
+    if not which.any():
+        return values
+    chosen = values.filter(which)
+    changed = pl.DataFrame({"v": chosen}).select(change(pl.col("v"))).to_series()
+    return values.clone().scatter(which.arg_true(), changed)
+
+
+def birth_dates(raw: pl.Series, column: Column, *, pattern: str | None, compact: bool) -> pl.Series:
+    """As `birth_date`, closely only for what is not written as agreed."""
+    agreed = typed(pl.lit(raw), column, pattern=pattern, compact=compact, scale=None)
+    found = pl.select(pl.when(agreed.dt.year().is_between(1880, 2100)).then(agreed)).to_series()
+    open_ = raw.is_not_null() & found.is_null()
+    if not open_.any():
+        return found
+    frame = pl.DataFrame({"v": raw.filter(open_)})
+    closely = birth_date(pl.col("v"), column, pattern=pattern, compact=compact)
+    return found.clone().scatter(open_.arg_true(), frame.select(closely).to_series())
 
 
 def plain(raw: pl.Expr) -> pl.Expr:

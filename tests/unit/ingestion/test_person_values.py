@@ -7,7 +7,17 @@ import pytest
 
 from ingestion.entity import entities
 from ingestion.name_keys import name_keys
-from ingestion.person_values import birth_date, number, person_name, phone, plain, repairs
+from ingestion.person_values import (
+    ODD_NUMBER,
+    ODD_TEXT,
+    birth_date,
+    number,
+    only,
+    person_name,
+    phone,
+    plain,
+    repairs,
+)
 
 
 def one(expression: pl.Expr) -> object:
@@ -110,3 +120,19 @@ def test_a_child_without_a_name_carries_its_mothers(name: str) -> None:
 @pytest.mark.parametrize("name", ["陈子", "李小宝", "马小双", "王女"])
 def test_a_name_that_only_looks_like_it(name: str) -> None:
     assert name_keys(name).mother == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["无", "0", "NULL", "不详", "-", "99999999", "12345678", "6.53201197001E+17", "UNKNOWN",
+     "(NULL)", "000000000000", "暂无", "N/A", "UNK", "TEST", "XXXXXXXX", "未填写"],
+)  # fmt: skip
+def test_the_cheap_question_lets_nothing_pass_that_is_no_number(text: str) -> None:
+    assert only(pl.Series([text]), ODD_NUMBER, number).to_list() == [None]
+
+
+@pytest.mark.parametrize("text", ["Ａ１", '="B1"', "'01", " 1", "1 ", "　x"])
+def test_the_cheap_question_lets_no_wrapping_pass(text: str) -> None:
+    values = pl.Series([text])
+    assert only(values, ODD_TEXT, plain).to_list() != [text]
+    assert values.to_list() == [text], "what is changed is a copy"
