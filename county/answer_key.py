@@ -4,6 +4,7 @@ Belongs here: summing and writing. Not here: what a measure is, which whoever le
 `Truth`; what an indicator is (`indicators.yml`). Not here, ever: the pipeline's code.
 """
 
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -97,7 +98,11 @@ class AnswerKey:
 
     def indicator_frame(self, until: date) -> pl.DataFrame:
         """One row per indicator, organization it applies to (or rolls up to) and period of whole
-        months over by then."""
+        months over by then: what it is, to which day it is known and whether the period goes on.
+
+        Every system sends everything it should, so a value is right (`ok`) wherever there is
+        something to divide by, and not to be had (`not_applicable`) elsewhere.
+        """
         rows = []
         periods = _periods(self._over(until))
         for definition in self.definitions:
@@ -117,10 +122,18 @@ class AnswerKey:
                         self._total(measure, below, months)
                         for measure in (definition.numerator, definition.denominator)
                     ]
-                    rows.append((definition.indicator_id, code, period, *values))
+                    known_to = months[-1].last
+                    rows.append(
+                        (
+                            definition.indicator_id, code, period, *values,
+                            "ok" if values[1] else "not_applicable",
+                            known_to, known_to < _last_day(period),
+                        )
+                    )  # fmt: skip
         schema = {
             "indicator_id": pl.String, "organization_id": pl.String, "period": pl.String,
-            "numerator": pl.Float64, "denominator": pl.Float64,
+            "numerator": pl.Float64, "denominator": pl.Float64, "state": pl.String,
+            "as_of": pl.Date, "is_to_date": pl.Boolean,
         }  # fmt: skip
         return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -139,6 +152,13 @@ def _periods(over: list[Month]) -> list[tuple[str, list[Month]]]:
         for name in (month.label, month.quarter, str(month.year)):
             periods.setdefault(name, []).append(month)
     return list(periods.items())
+
+
+def _last_day(period: str) -> date:
+    """The last day that a period (`2026-03`, `2026Q1`, `2026`) has in the calendar."""
+    year, months = int(period[:4]), 3 if "Q" in period else 1
+    number = months * int(period[5:]) if period[5:] else 12
+    return date(year, number, monthrange(year, number)[1])
 
 
 def write_people(

@@ -236,6 +236,7 @@ def restatements(
             **row,
             "old_state": STATE_NAME.get(row["old_state"], row["old_state"]),
             "new_state": STATE_NAME.get(row["new_state"], row["new_state"]),
+            "restated_at": f"{row['restated_at']:%Y-%m-%d %H:%M}",
             "records": f"{row['added_records']}/{row['removed_records']}/{row['changed_records']}",
         }
         for row in found

@@ -81,13 +81,18 @@ _RECORDS = """
 """
 _REASONS = """
     insert into restated
-    with counts as (
-        select part.indicator_id, part.organization_id, part.period,
+    with by_measure as (
+        select part.indicator_id, part.organization_id, part.period, part.measure_id,
             coalesce(sum(added), 0) as added, coalesce(sum(removed), 0) as removed,
             coalesce(sum(revalued), 0) as revalued, coalesce(sum(relinked), 0) as relinked
         from part left join record on part.measure_id = record.measure_id
             and part.contributor_id = record.organization_id and part.month = record.month
         group by all
+    ),
+    counts as (
+        select indicator_id, organization_id, period, max(added) as added,
+            max(removed) as removed, max(revalued) as revalued, max(relinked) as relinked
+        from by_measure group by all
     ),
     reasoned as (
         select changed.*, coalesce(added, 0) as added, coalesce(removed, 0) as removed,

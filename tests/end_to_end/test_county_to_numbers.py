@@ -34,11 +34,14 @@ def test_every_indicator_value_equals_the_answer_key(yigong: Yigong, county: Cou
             given = tuple(
                 round(Decimal(str(mine[c] or 0)), 2) for c in ("numerator", "denominator")
             )
-            state = "ok" if expected[1] else "not_applicable"
+            state = row["state"]
             if mine["state"] == "below_quality_floor" and mine["excluded_count"]:
                 state = "below_quality_floor"  # right number, too many rows left out
             if (given, mine["state"]) != (expected, state):
                 differences.append((*key, period, given, mine["state"], expected, state))
+            known = (str(row["as_of"]), row["is_to_date"])
+            if state == "ok" and (mine["as_of"], mine["is_to_date"]) != known:
+                differences.append((*key, period, mine["as_of"], mine["is_to_date"], known))
         extra = set(found) - set(
             truth.filter(pl.col("period") == period)
             .select("indicator_id", "organization_id")

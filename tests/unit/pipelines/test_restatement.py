@@ -85,10 +85,10 @@ OLD = {"a": ("P1", 1), "b": ("P2", 0)}
 @pytest.mark.parametrize(
     ("new", "rows", "definition", "expected"),
     [
-        (OLD | {"c": ("P3", 1)}, 3, 1, (0.5, 2 / 3, "late_rows", 2, 0, 0, 1, 2)),
+        (OLD | {"c": ("P3", 1)}, 3, 1, (0.5, 2 / 3, "late_rows", 1, 0, 0, 1, 2)),
         ({"a": ("P1", 1), "b": ("P2", 1)}, 3, 1, (0.5, 1.0, "late_rows", 1, 0, 0, 1, 2)),
-        ({"b": ("P2", 0)}, 3, 1, (0.5, 0.0, "corrected_rows", 0, 2, 0, 1, 2)),
-        ({"b": ("P2", 0)}, 2, 1, (0.5, 0.0, "identity", 0, 2, 0, 1, 2)),
+        ({"b": ("P2", 0)}, 3, 1, (0.5, 0.0, "corrected_rows", 0, 1, 0, 1, 2)),
+        ({"b": ("P2", 0)}, 2, 1, (0.5, 0.0, "identity", 0, 1, 0, 1, 2)),
         (OLD | {"c": ("P3", 1)}, 2, 2, (0.5, 2 / 3, "definition", 0, 0, 0, 1, 2)),
     ],
     ids=["late", "recoded", "withdrawn", "merged", "redefined"],
