@@ -51,7 +51,9 @@ indicator_scope as (
         indicator_level.indicator_id,
         indicator_level.definition_version,
         string_agg(
-            indicator_level.organization_level, ' ' order by indicator_level.organization_level
+            indicator_level.organization_level
+            || case when indicator_level.is_stated then '' else '-' end,
+            ' ' order by indicator_level.organization_level
         ) as scope
     from indicator_level
     group by indicator_level.indicator_id, indicator_level.definition_version
