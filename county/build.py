@@ -205,8 +205,20 @@ class _Run:
         self._dicom.write(examinations)
         exports = self._exports
         certificates = exports.births(born)
-        scene = self._stage.scene(month, people, care, born, certificates.rows, changes)
-        for export in (*exports.primary_care(scene), *exports.prescriptions(scene)):
+        scene = self._stage.scene(
+            month,
+            people,
+            care,
+            reports,
+            examinations,
+            settlements,
+            born,
+            certificates.rows,
+            changes,
+        )
+        for export in (
+            *exports.primary_care(scene), *exports.diagnoses(scene), *exports.prescriptions(scene)
+        ):  # fmt: skip
             self._send(export, month)
         self._send(exports.examinations(examinations), month)
         self._send(exports.front_pages(scene), month)

@@ -30,6 +30,7 @@ class Settlement:
     """One row of the bureau. Fees in fen. A reversal repeats the settlement's id.
 
     `stay` numbers the stay it pays for, whatever class it was settled in; None for a visit.
+    `encounter_id` is of care in the county, in the first settlement of it.
     """
 
     settlement_id: str
@@ -46,6 +47,7 @@ class Settlement:
     fund: int
     stay: int | None
     is_reversed: bool = False
+    encounter_id: str | None = None
 
 
 def truths(settlements: list[Settlement]) -> Iterator[Truth]:
@@ -84,7 +86,8 @@ class Fund:
                 rows.append(
                     self._row(stay.person, organization.organization_id, organization.name,
                               self._class_here(stay.diagnoses[0].code), COUNTY, stay.start,
-                              stay.end, stay.diagnoses[0].code, stay.fee, stay=self._next_stay())
+                              stay.end, stay.diagnoses[0].code, stay.fee, stay=self._next_stay(),
+                              encounter_id=stay.encounter_id)
                 )  # fmt: skip
         for visit in care.visits:
             if BY_ID[visit.organization_id].level != "hospital" or visit.cancelled:
@@ -94,7 +97,7 @@ class Fund:
                 rows.append(
                     self._row(visit.person, visit.organization_id, name, ORDINARY_OUTPATIENT,
                               COUNTY, visit.start, visit.start, visit.diagnoses[0].code,
-                              visit.fee)
+                              visit.fee, encounter_id=visit.encounter_id)
                 )  # fmt: skip
         rows += self._beyond(care.month)
         rows += self._again(rows)
@@ -151,14 +154,14 @@ class Fund:
     def _row(
         self, person: Person, code: str, name: str, service: str, area: str,
         admitted: datetime, discharged: datetime, diagnosis: str, fee: int,
-        stay: int | None = None,
+        stay: int | None = None, encounter_id: str | None = None,
     ) -> Settlement:  # fmt: skip
         self._count += 1
         settled = discharged + timedelta(minutes=self._random.randrange(5, 120))
         share = 0.7 if area == COUNTY else 0.48
         return Settlement(
             f"JS{self._count:010d}", person, code, name, service, area, admitted, discharged,
-            settled, diagnosis, fee, round(fee * share), stay,
+            settled, diagnosis, fee, round(fee * share), stay, encounter_id=encounter_id,
         )  # fmt: skip
 
     def _reversals(self, rows: list[Settlement], month: Month) -> list[Settlement]:

@@ -78,6 +78,11 @@ class Result:
     is_number: bool
 
 
+PANEL_CODES = {"血常规": "L001", "生化全套": "L002", "血脂四项": "L003", "尿常规": "L004",
+               "糖代谢": "L005"}  # fmt: skip
+"""Service codes of the hospitals for what may be asked of their laboratories."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     report_id: str
@@ -86,6 +91,27 @@ class Report:
     collected: datetime
     reported: datetime
     results: tuple[Result, ...]
+
+    @property
+    def request_id(self) -> str:
+        return f"SQ{self.report_id[2:]}"
+
+    @property
+    def panel_code(self) -> str:
+        """Service code of the panel asked for; a set is asked for by its first one."""
+        return PANEL_CODES.get(self.panel, PANEL_CODES["生化全套"])
+
+
+EXAMINATION_CODES = {
+    ("DX", "胸部"): "E001", ("CT", "头颅"): "E002", ("CT", "胸部"): "E003", ("US", "腹部"): "E004",
+    ("US", "甲状腺"): "E005", ("DX", "腰椎"): "E006", ("MR", "颅脑"): "E008",
+    ("MR", "腰椎"): "E009",
+}  # fmt: skip
+"""Service codes of the hospitals for what may be asked of their imaging."""
+
+
+def examination_code(modality: str, body_part: str) -> str:
+    return EXAMINATION_CODES[modality, body_part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +125,10 @@ class Examination:
     reported: datetime
     conclusion: str
     with_pixels: bool
+
+    @property
+    def request_id(self) -> str:
+        return f"SQ{self.report_id}"
 
 
 _BODY = (

@@ -114,6 +114,11 @@ class Scene:
     - `stays`: inpatient stays in bed at some time of the month, not cancelled. As visits, and
       `end` (null while open), `bed_id`, `ward`, `discharge_mode`, `operation_code`,
       `operation_name`.
+    - `reports`, `examinations`: what the hospitals' own laboratory and imaging reported of the
+      month's care. `report_id`, `request_id`, `encounter_id`, `organization_id`, `person`,
+      `service_code` (of `hospital_message_parts`), `performed` (sample taken, image made),
+      `reported`.
+    - `settlements`: of care in the county, `settlement_id`, `encounter_id`.
     - `births`: `child`, `mother` (numbers), `born` (datetime), `organization_id` (home), and as the
       certificate says `birth_certificate_id`, `hospital_id`, `gestational_weeks`,
       `birth_weight_g`.
@@ -130,6 +135,9 @@ class Scene:
     people: pl.DataFrame
     visits: pl.DataFrame
     stays: pl.DataFrame
+    reports: pl.DataFrame
+    examinations: pl.DataFrame
+    settlements: pl.DataFrame
     births: pl.DataFrame
     marriages: pl.DataFrame
     moves: pl.DataFrame

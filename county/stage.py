@@ -4,12 +4,14 @@ Belongs here: objects to frames, nothing drawn and nothing left out. Not here: w
 (`services.py`, `population.py`) or what a domain makes of it (`domains/`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import polars as pl
 
 from county.identities import Identities
+from county.insurance import Settlement
+from county.laboratory import Examination, Report, examination_code
 from county.months import Month
 from county.movement import Changes
 from county.organizations import BY_ID, ORGANIZATIONS, township_of
@@ -46,6 +48,7 @@ class Stage:
 
     def scene(
         self, month: Month, people: pl.DataFrame, care: CareMonth,
+        reports: list[Report], examinations: list[Examination], settlements: list[Settlement],
         born: list[tuple[Person, Person, datetime]], certificates: pl.DataFrame, changes: Changes,
     ) -> Scene:  # fmt: skip
         """The scene of a month whose births, deaths, changes and care have happened.
@@ -53,6 +56,11 @@ class Stage:
         Args:
             certificates: One row a child, as `Exports.births` makes them.
         """
+        settled = {
+            s.settlement_id: s.encounter_id
+            for s in settlements
+            if s.encounter_id and not s.is_reversed
+        }
         return Scene(
             month=month,
             seed=self._seed,
@@ -61,6 +69,14 @@ class Stage:
                 "cancelled", "updated", "late_fee"
             ),
             stays=stay_frame(care.present, month),
+            reports=report_frame([(r, r.panel_code, r.collected) for r in reports]),
+            examinations=report_frame(
+                [(x, examination_code(x.modality, x.body_part), x.examined) for x in examinations]
+            ),
+            settlements=pl.DataFrame(
+                list(settled.items()),
+                schema={"settlement_id": pl.String, "encounter_id": pl.String}, orient="row",
+            ),
             births=pl.DataFrame(
                 [(c.number, m.number, at, c.organization_id) for c, m, at in born],
                 schema={"child": pl.Int64, "mother": pl.Int64, "born": pl.Datetime("us"),
@@ -189,6 +205,27 @@ def stay_frame(present: list[Encounter], month: Month) -> pl.DataFrame:
             "operation_name": pl.String,
         },
     )  # fmt: skip
+
+
+def report_frame(found: Sequence[tuple[Report | Examination, str, datetime]]) -> pl.DataFrame:
+    """One row per report, with the code of the service and when it was performed."""
+    rows = [
+        (
+            one.report_id, one.request_id, one.encounter.encounter_id,
+            one.encounter.organization_id, one.encounter.person.number, code, performed,
+            one.reported,
+        )
+        for one, code, performed in found
+    ]  # fmt: skip
+    schema: dict[str, pl.DataType] = {
+        **dict.fromkeys(
+            ("report_id", "request_id", "encounter_id", "organization_id"), pl.String()
+        ),
+        "person": pl.Int64(),
+        "service_code": pl.String(),
+        **dict.fromkeys(("performed", "reported"), pl.Datetime("us")),
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def staff_frame(staff: dict[str, list[Staff]]) -> pl.DataFrame:

@@ -63,7 +63,8 @@ class Reference(BaseModel):
     """A column whose values name rows of other entities: what joins them, and how far they meet.
 
     `to` names one column, or several of which one has to hold the value. `of` is the column here
-    that holds the `organization_id` of the row named; without it the value alone names the row.
+    that holds the `organization_id` of the row named, or several of which the first filled one
+    counts; without it the value alone names the row.
     `expected` is the least share of filled values that must meet a row, `filled` the least share of
     rows that must have a value. A `critical` one stops publishing when it falls short.
     """
@@ -71,14 +72,14 @@ class Reference(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     column: str
-    of: str | None = None
+    of: list[str] = []
     to: list[str] = Field(min_length=1)
     expected: float = Field(default=0.95, ge=0, le=1)
     filled: float = Field(default=0, ge=0, le=1)
     severity: Literal["critical", "warning"] = "warning"
     label_zh: str | None = None
 
-    @field_validator("to", mode="before")
+    @field_validator("of", "to", mode="before")
     @classmethod
     def _one_or_several(cls, to: object) -> object:
         return [to] if isinstance(to, str) else to
@@ -118,7 +119,7 @@ class Entity(BaseModel):
     def _names_resolve(self) -> "Entity":
         known = set(self.columns)
         named = [*self.key, *(c for c in (self.event_time, self.version_time) if c)]
-        named += [name for one in self.references for name in (one.column, one.of) if name]
+        named += [name for one in self.references for name in (one.column, *one.of)]
         missing = [name for name in named if name not in known]
         if missing:
             raise ValueError(

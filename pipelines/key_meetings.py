@@ -33,7 +33,11 @@ which is allowed; the entity referred to has no rows at all."""
 SHORT = ("below", "unfilled")
 """States in which a reference falls short of what it declares."""
 
-_ORDER = "received_at desc, batch_id desc, file_number desc, record_number desc, item_number desc"
+LATEST_FIRST = (
+    "current_at desc nulls last, feed_sequence desc nulls first, arrival_batch_id desc nulls last, "
+    "file_number desc nulls last, record_number desc nulls last, item_number desc nulls last"
+)
+"""The order of versions (decision 0015), as the macro `latest_version_first` has it."""
 
 
 def refresh_key_meetings(lake: Lake, versions: Mapping[str, str]) -> bool:
@@ -91,17 +95,16 @@ def _count(lake: Lake, names: Iterable[str], versions: Mapping[str, str]) -> lis
 
 def _current(lake: Lake, entity: Entity) -> str:
     """The current version of every key, with the columns that take part in some reference."""
-    named = {c for one in entity.references for c in (one.column, one.of) if c}
+    named = {c for one in entity.references for c in (one.column, *one.of)}
     named |= _referred_to().get(entity.entity, set()) | {"organization_id"} & set(entity.columns)
     columns = ", ".join(["feed", "member_id", *sorted(named)])
-    time = f"{entity.version_time} desc nulls last, " if entity.version_time else ""
     files = lake.silver(entity.entity) / "*" / "*.parquet"
     return f"""
         create temp table "{entity.entity}" as
         select {columns}
         from read_parquet('{files}', hive_partitioning = false, union_by_name = true)
         qualify row_number() over (
-            partition by {", ".join(entity.key)} order by {time}{_ORDER}
+            partition by {", ".join(entity.key)} order by {LATEST_FIRST}
         ) = 1"""
 
 
@@ -120,10 +123,11 @@ def _meeting(name: str, number: int, reference: Reference) -> str:
     """Number, feed, member, rows, rows with a value, and those whose value a target holds."""
     scope = ", organization_id" if reference.of else ""
     targets = " union ".join(
-        f'select {column} as value{scope} from "{target}" where {column} is not null'
+        f'select distinct {column} as value{scope} from "{target}" where {column} is not null'
         for target, column in reference.targets
     )
-    same = f" and source.{reference.of} = targets.organization_id" if reference.of else ""
+    of = ", ".join(f"source.{column}" for column in reference.of)
+    same = f" and coalesce({of}) = targets.organization_id" if of else ""
     return f"""
         select
             {number}, source.feed, source.member_id, count(*), count(source.{reference.column}),

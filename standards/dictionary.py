@@ -79,7 +79,7 @@ def _refers(entity: Entity) -> str:
 
 
 def _targets(reference: Reference) -> str:
-    within = f" of {reference.of}" if reference.of else ""
+    within = f" of {' or '.join(reference.of)}" if reference.of else ""
     return " or ".join(reference.to) + within
 
 

@@ -34,6 +34,12 @@ _FT1 = (
     Break("amount_off", "rule_failed", "FT1", 11, "99999.00"),
     Break("missing_required", "missing_required", "FT1", 7, ""),
 )
+_REQUEST = (
+    _NO_VISIT,
+    Break("impossible_date", "impossible_date", "OBR", 6, "20260230101500"),
+    Break("missing_required", "missing_required", "OBR", 6, ""),
+)
+_NEW_STATUS = Break("unmapped_local_code", "", "ORC", 5, "ZZ")
 _NEW_TYPE = Break("unmapped_local_code", "", "FT1", 7, "F99999^新增项目^L^88")
 
 CHANNELS: dict[str, Channel] = {
@@ -52,12 +58,11 @@ CHANNELS: dict[str, Channel] = {
         ),
         _channel(
             "county_hospital__his__requests", "HIS", COUNTY_HOSPITAL, "utf-8", "OBR", 2, 2,
-            (
-                _NO_VISIT,
-                Break("impossible_date", "impossible_date", "OBR", 6, "20260230101500"),
-                Break("missing_required", "missing_required", "OBR", 6, ""),
-            ),
-            Break("unmapped_local_code", "", "ORC", 5, "ZZ"),
+            _REQUEST, _NEW_STATUS,
+        ),
+        _channel(
+            "tcm_hospital__his__requests", "HIS", TCM_HOSPITAL, "gb18030", "OBR", 2, 2,
+            _REQUEST, _NEW_STATUS,
         ),
         _channel(CHARGES, "HIS", COUNTY_HOSPITAL, "utf-8", "FT1", 2, 3, _FT1, _NEW_TYPE),
         _channel(TCM_CHARGES, "HIS", TCM_HOSPITAL, "gb18030", "FT1", 2, 3, _FT1, _NEW_TYPE),
@@ -119,6 +124,10 @@ EXAMINATIONS = pl.DataFrame(
         ("E003", "胸部CT平扫", "", "", "CT", "胸部"),
         ("E004", "腹部彩超", "", "", "US", "腹部"),
         ("E005", "甲状腺彩超", "", "", "US", "甲状腺"),
+        ("E006", "腰椎正侧位片", "", "", "DX", "腰椎"),
+        ("E007", "膝关节正侧位片", "", "", "DX", "膝关节"),
+        ("E008", "颅脑MRI平扫", "", "", "MR", "颅脑"),
+        ("E009", "腰椎MRI平扫", "", "", "MR", "腰椎"),
     ],
     schema=_SERVICE,
     orient="row",

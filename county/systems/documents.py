@@ -62,8 +62,8 @@ class DocumentWriter:
                 diagnoses = len(visit.diagnoses)
                 self._send(EMR, f"MZ{number}", node, identity, 1 + diagnoses, day)
                 chosen = lines(self._random, WESTERN)
-                node = cda.prescription(f"CF{number}", visit, identity, doctor, chosen)
-                self._send(EMR, f"CF{number}", node, identity, 1 + diagnoses + len(chosen), day)
+                node = cda.prescription(f"CFW{number}", visit, identity, doctor, chosen)
+                self._send(EMR, f"CFW{number}", node, identity, 1 + diagnoses + len(chosen), day)
             if with_report:
                 report = self._diagnostics.bedside(visit)
                 node = cda.laboratory_report(f"JY{number}", report, identity, doctor)

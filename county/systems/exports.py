@@ -15,7 +15,6 @@ from county.illness import FollowUp
 from county.insurance import Settlement
 from county.laboratory import Examination
 from county.organizations import ORGANIZATIONS, Bed, boundary_ring, township_of, uses_cloud
-from county.parameters import parameters
 from county.people import Person
 from county.roles import COUNTY_HOSPITAL, TCM_HOSPITAL, TOWNSHIP_A, TOWNSHIP_B
 from county.scene import Export, Planted, Scene
@@ -85,6 +84,7 @@ class Exports:
                     "person": [x.encounter.person.number for x in examinations],
                     "report_id": [x.report_id for x in examinations],
                     "encounter_id": [x.encounter.encounter_id for x in examinations],
+                    "request_id": [x.request_id for x in examinations],
                     "modality": [x.modality for x in examinations],
                     "body_part": [x.body_part for x in examinations],
                     "examined": [x.examined for x in examinations],
@@ -111,22 +111,23 @@ class Exports:
 
     @staticmethod
     def prescriptions(scene: Scene) -> list[Export]:
-        """Prescription lines of the TCM hospital and of the shared primary-care system."""
-        rates = parameters()["services"]
-        cloud = [o.organization_id for o in ORGANIZATIONS if o.is_primary_care]
-        cloud = [code for code in cloud if uses_cloud(code)]
-        places = (
-            ("tcm_hospital__his__prescriptions", [TCM_HOSPITAL], CHINESE + WESTERN[:4],
-             rates["prescription_lines"]),
-            (f"{_CLOUD}prescriptions", cloud, WESTERN + CHINESE[:3],
-             rates["cloud_prescription_lines"]),
-        )  # fmt: skip
+        """Prescription lines of the TCM hospital; those of others are the pharmacies' concern."""
+        feed = "tcm_hospital__his__prescriptions"
+        visits = scene.visits.filter(
+            pl.col("organization_id") == TCM_HOSPITAL, pl.col("drug_fee_fen") > 0
+        )
+        return [Export(feed, prescribed(visits, CHINESE + WESTERN[:4], scene.random(feed)))]
+
+    @staticmethod
+    def diagnoses(scene: Scene) -> list[Export]:
+        """What centres and rooms diagnosed at visits and on admission, each in its own system."""
         found = []
-        for feed, codes, drugs, share in places:
-            random = scene.random(feed)
-            visits = scene.visits.filter(pl.col("organization_id").is_in(codes))
-            chosen = visits.filter(pl.Series(random.random(len(visits)) < share))
-            found.append(Export(feed, prescribed(chosen, drugs, random)))
+        for visits in Exports.primary_care(scene):
+            begun = visits.rows.filter(pl.col("started_at").dt.date() >= scene.month.first)
+            rows = begun.with_columns(
+                pl.lit(1, pl.Int64).alias("sequence"), pl.col("started_at").alias("diagnosed")
+            )
+            found.append(Export(visits.feed.replace("__visits", "__diagnoses"), rows))
         return found
 
     @staticmethod

@@ -166,8 +166,9 @@ class Hl7Writer:
         pv1[0], pv1[1], pv1[2] = "PV1", "1", _CLASS[report.encounter.patient_class]
         pv1[19] = report.encounter.encounter_id
         obr = [""] * 26
-        obr[0], obr[1], obr[2], obr[3] = "OBR", "1", f"SQ{report.report_id[2:]}", report.report_id
-        obr[4] = f"{report.panel}^{report.panel}^L"
+        pv1[3] = f"{report.encounter.department.code}^^^{code}"
+        obr[0], obr[1], obr[2], obr[3] = "OBR", "1", report.request_id, report.report_id
+        obr[4] = f"{report.panel_code}^{report.panel}^L"
         obr[7], obr[22], obr[25] = stamp(report.collected), stamp(report.reported), "F"
         results = []
         for n, r in enumerate(report.results, 1):

@@ -28,6 +28,7 @@ _VISIT: _Schema = {
 }  # fmt: skip
 _RESULT: _Schema = {
     "report_id": pl.String, "organization_id": pl.String, "encounter_id": pl.String,
+    "requesting_organization_id": pl.String, "request_id": pl.String, "panel_code": pl.String,
     "item_sequence": pl.String, "test_code": pl.String, "test_name": pl.String,
     "value_text": pl.String, "value_number": pl.Float64, "value_unit": pl.String,
     "reference_range": pl.String, "abnormal_flag": pl.String, "collected_at": _MOMENT,
@@ -83,6 +84,7 @@ def meant_results(feed: str, reports: Iterable[Report]) -> Meant:
     rows = [
         (
             report.report_id, report.encounter.organization_id, report.encounter.encounter_id,
+            report.encounter.organization_id, report.request_id, report.panel_code,
             str(number), result.test.code, result.test.name, result.value,
             float(result.value) if result.is_number else None, result.test.unit, result.range,
             result.flag, report.collected, report.reported,

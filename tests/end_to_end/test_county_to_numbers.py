@@ -124,6 +124,37 @@ def test_every_planted_fault_that_must_be_refused_is_in_quarantine_for_its_reaso
     assert not missed, f"{len(missed)} of {len(faults)}: {missed[:8]}"
 
 
+@pytest.mark.parametrize(
+    ("entity", "column", "target", "share"),
+    [
+        ("laboratory_result", "request_id", "laboratory_request", 0.95),
+        ("examination_report", "request_id", "examination_request", 0.95),
+        ("recognition_event", "earlier_report_id", "laboratory_result", 0.6),
+        ("prescription_review", "prescription_id", "prescription", 0.85),
+        ("dispensing", "prescription_id", "prescription", 0.95),
+        ("encounter", "encounter_id", "diagnosis", 0.95),
+        ("insurance_item", "settlement_id", "insurance_settlement", 0.95),
+        ("insurance_item", "item_code", "service_price", 0.8),
+        ("charge_item", "item_code", "price_item", 0.75),
+        ("ecg_trace", "request_id", "ecg_request", 0.95),
+        ("specimen", "request_id", "laboratory_request", 0.95),
+    ],
+)
+def test_keys_of_the_county_meet(
+    yigong: Yigong, entity: str, column: str, target: str, share: float
+) -> None:
+    """Of all feeds together: what systems say of each other names rows that are there."""
+    rows = [
+        row
+        for row in json.loads(yigong("keys", "--entity", entity, "--json"))
+        if row["column_name"] == column and row["target"].startswith(target)
+    ]
+    filled, met = (sum(row[name] for row in rows) for name in ("filled_count", "met_count"))
+    assert filled > 0
+    assert met >= share * filled
+    assert sum(row["filled_count"] for row in rows) >= 0.9 * sum(row["row_count"] for row in rows)
+
+
 def test_evidence_adds_up_to_the_headline(yigong: Yigong) -> None:
     for indicator, organization, period in (
         ("CM24-07", "653999", "2026"),

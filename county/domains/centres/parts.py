@@ -23,6 +23,7 @@ _DEPARTMENTS = {
     "laboratory": "检验科", "imaging": "医学影像科", "ecg": "心电图室", "pathology": "病理科",
 }  # fmt: skip
 _HOURS = {"day": (8, 10), "night": (18, 14), "standby": (8, 24)}
+_HANDLING = ["已复查并对症处理", "已通知患者来院处置", "已转上级医院进一步诊治"]
 _AFTERWARDS = {
     "clerical": "（更正文字笔误，诊断不变）",
     "clinical": "补充临床资料后，建议结合病史随访。",
@@ -117,6 +118,9 @@ def critical_values(
         pl.when(known).then(minutes_on(handled)).alias("handled_at"),
         reporter.alias("reporter_staff_id"),
         pl.when(known).then(receiver).alias("receiver_staff_id"),
+        pl.when(known)
+        .then(pl.lit(pl.Series(_HANDLING)).gather(pl.int_range(pl.len()) % len(_HANDLING)))
+        .alias("handling"),
     )
     planted = planted_rows(
         "critical_value_unacknowledged", rows, "critical_value_id",

@@ -7,11 +7,18 @@ from typing import Any
 import pytest
 
 from ingestion.lake import Lake
-from pipelines.key_meetings import refresh_key_meetings
+from pipelines.key_meetings import LATEST_FIRST, refresh_key_meetings
 from pipelines.reading import key_meetings
+from standards.model_files import PROJECT_DIR
 from tests.unit.marts.small_lake import RECEIVED_AT, Rows, write_lake
 
 ALL = {"laboratory_result": "1", "laboratory_request": "1", "recognition_item": "1"}
+
+
+def test_versions_are_ordered_as_in_the_libraries() -> None:
+    macros = (PROJECT_DIR / "macros" / "facts.sql").read_text("utf-8")
+    body = macros.split("macro latest_version_first() -%}")[1].split("{%- endmacro")[0]
+    assert " ".join(body.split()) == LATEST_FIRST
 
 
 def result(number: int, request: str | None, **more: Any) -> dict[str, Any]:
@@ -60,6 +67,17 @@ def test_a_state_says_what_is_short(tmp_path: Path, requests: list[str], state: 
     if requests:
         rows["laboratory_request"] = [request(one) for one in requests]
     assert counted(tmp_path, rows)["state"] == state
+
+
+def test_rows_that_several_rows_could_meet_are_counted_once(tmp_path: Path) -> None:
+    items = [{"feed": "qc", "member_id": "C", "organization_id": f"H{n}", "item_code": "L001",
+              "valid_from": dt.date(2026, 1, 1)} for n in range(3)]  # fmt: skip
+    asked = request("A1") | {"panel_code": "L001"}
+    rows: Rows = {"laboratory_request": [asked], "recognition_item": items}
+    write_lake(tmp_path, rows, {})
+    refresh_key_meetings(Lake(tmp_path), ALL)
+    (row,) = (r for r in key_meetings(Lake(tmp_path)) if r["column_name"] == "panel_code")
+    assert (row["row_count"], row["met_count"]) == (1, 1)
 
 
 def test_only_the_current_version_of_a_row_is_counted(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Electrocardiograms: who is recorded, what is measured, in which system.
 
-Belongs here: traces and their numbers. Not here: files (`county/systems/ecg_batch.py`), requests
-and reports of the ECG centre.
+Belongs here: traces, their numbers and requests. Not here: files (`county/systems/ecg_batch.py`),
+reports, and requests to the ECG centre.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,12 @@ import polars as pl
 
 from county.domains.draws import drawn, normal
 from county.roles import COUNTY_HOSPITAL, TOWNSHIP_A, TOWNSHIP_B
-from county.scene import Document, Scene
+from county.scene import Document, Export, Scene
 from county.systems.ecg_batch import ROWS, AnnotatedFiles, WaveformFiles, aecg, waveform
 from county.systems.message_files import MessageFiles
 
 TRACES, WAVEFORMS = "county_hospital__ecg__traces", "township_b__ecg__waveforms"
+REQUESTS = "county_hospital__ecg__requests"
 _SITES = {TRACES: (COUNTY_HOSPITAL, TOWNSHIP_A), WAVEFORMS: (TOWNSHIP_B,)}
 _DEVICE = {
     COUNTY_HOSPITAL: "YQ-ECG12",
@@ -40,12 +41,13 @@ class Domain:
             WAVEFORMS: WaveformFiles(WAVEFORMS, "township_b_ecg"),
         }
 
-    def month(self, scene: Scene) -> Iterator[Document]:
+    def month(self, scene: Scene) -> Iterator[Document | Export]:
         random = scene.random("electrocardiography")
         adults = scene.visits.join(
             scene.people.filter(pl.col("age") >= self._rates["first_age"]).select("person"),
             on="person", how="semi", maintain_order="left",
         )  # fmt: skip
+        asked: list[pl.DataFrame] = []
         for order, (feed, sites) in enumerate(_SITES.items()):
             visits = adults.filter(pl.col("organization_id").is_in(sites))
             if visits.is_empty():
@@ -60,6 +62,10 @@ class Domain:
                 pl.lit(ROWS, pl.Int64).alias("rows"),
             )
             yield from self._files[feed].month(messages, scene.month, random)
+            asked.append(traces)
+        if asked:
+            waited = pl.col("moment") - pl.duration(minutes=5)
+            yield Export(REQUESTS, pl.concat(asked).with_columns(waited.alias("registered_at")))
 
     def _traces(
         self, scene: Scene, feed: str, visits: pl.DataFrame, first: int,
@@ -80,6 +86,8 @@ class Domain:
             "person",
             "organization_id",
             "encounter_id",
+            "diagnosis_code",
+            "diagnosis_name",
             (pl.col("start") + pl.duration(minutes=pl.lit(waited))).alias("moment"),
             pl.col("organization_id").replace_strict(_DEVICE).alias("device"),
             (pl.int_range(pl.len()) + first).cast(pl.String).alias("number"),

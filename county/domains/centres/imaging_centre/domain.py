@@ -35,6 +35,7 @@ ALARMS = "county_hospital__imaging_centre__critical_values"
 SCORES = "county_hospital__imaging_centre__quality_scores"
 ROSTER = "county_hospital__imaging_centre__duty_roster"
 TEMPLATES = "county_hospital__imaging_centre__report_templates"
+OWN_REQUESTS = "township_b__pacs__requests"
 OWN_REPORTS = "township_b__pacs__reports"
 _REPORTING_CENTRE = TOWNSHIP_B
 _NORMAL = {
@@ -94,7 +95,10 @@ class Domain:
         yield Export(SCORES, given, careless)
         yield Export(ROSTER, roster(scene, "imaging", ("day", "night")))
         yield Export(TEMPLATES, templates(scene))
-        yield Export(OWN_REPORTS, self._own(scene, visits, random))
+        own = self._own(scene, visits, random)
+        asked = (pl.col("examined_at") - pl.duration(minutes=8)).alias("requested_at")
+        yield Export(OWN_REQUESTS, own.with_columns(asked))
+        yield Export(OWN_REPORTS, own)
 
     def _asked(
         self, scene: Scene, visits: pl.DataFrame, random: np.random.Generator

@@ -31,6 +31,7 @@ from county.scene import Export, Scene
 REQUESTS, SPECIMENS = "county_hospital__lis__requests", "county_hospital__lis__specimens"
 RESULTS, ALARMS = "county_hospital__lis__shared_results", "county_hospital__lis__critical_values"
 TRIPS, COLD_CHAIN = "county_hospital__logistics__trips", "county_hospital__logistics__cold_chain"
+OWN_REQUESTS = "township_b__lis__requests"
 OWN_SPECIMENS, OWN_RESULTS = "township_b__lis__specimens", "township_b__lis__results"
 _OWN_LABORATORIES = (TOWNSHIP_A, TOWNSHIP_B)
 _REPORTING_LABORATORY = TOWNSHIP_B
@@ -193,6 +194,10 @@ class Domain:
             some_minutes_later(random, came, 15, 75).alias("reported_at"),
             pl.lit("F").alias("result_status"),
         )  # fmt: skip
+        asked = specimens.with_columns(
+            (pl.col("collected_at") - pl.duration(minutes=6)).alias("requested_at")
+        )
+        yield Export(OWN_REQUESTS, asked)
         yield Export(OWN_SPECIMENS, specimens)
         yield Export(OWN_RESULTS, results(random, specimens.filter(~pl.col("is_rejected")), rates))
 

@@ -158,7 +158,7 @@ class Domain:
             lost.alias("missing_count"),
             pl.when(pl.Series(abroad)).then(
                 pl.lit("WJ") + pl.col("cycle_day").dt.strftime("%Y%m%d")
-                + pl.col("owner").str.slice(6)
+                + pl.col("owner").str.slice(6) + pl.lit("1")
             ).alias("trip_id"),
             (clinic & (pl.col("used_at") > pl.col("recalled_at"))).fill_null(value=False)
             .alias("is_recalled"),

@@ -58,7 +58,9 @@ class Domain:
             scene, discharged(scene).filter(pl.col("fee_fen") > 0), ["hospital", "township"]
         ).join(scene.organizations.select("organization_id", "name"), on="organization_id",
                maintain_order="left")  # fmt: skip
-        paid = stays.join(insured.select("person"), on="person", how="semi", maintain_order="left")
+        paid = stays.join(
+            insured.select("person"), on="person", how="semi", maintain_order="left"
+        ).join(scene.settlements, on="encounter_id", how="left", maintain_order="left")
         yield Export(FEE_ITEMS, fee_items(paid, self._drugs, self._rates, random))
         yield Export(DRUG_ITEMS, self._retail(scene, insured, random))
         yield Export(SPECIAL, self._special(scene, insured, random))

@@ -30,9 +30,10 @@ _SHARED = (
 )
 _TREATMENT = ("201", "05", "01", "120400006", "治疗费")
 _FIELDS = (
-    "person", "encounter_id", "provider_code", "provider_name", "service_class_code",
-    "department_name", "staff_id", "item_class_code", "charge_type_code", "item_level_code",
-    "item_code", "item_name", "quantity", "unit_price_fen", "amount_fen", "charged_at",
+    "person", "encounter_id", "settlement_id", "provider_code", "provider_name",
+    "service_class_code", "department_name", "staff_id", "item_class_code", "charge_type_code",
+    "item_level_code", "item_code", "item_name", "quantity", "unit_price_fen", "amount_fen",
+    "charged_at",
 )  # fmt: skip
 
 
@@ -90,7 +91,6 @@ def fee_items(
     return found.with_columns(
         ("FY" + pl.col("encounter_id") + pl.int_range(pl.len()).over("encounter_id").cast(
             pl.String).str.zfill(3)).alias("insurance_item_id"),
-        pl.lit(None, pl.String).alias("settlement_id"),
         (pl.col("amount_fen") * rates["covered"]).round(0).cast(pl.Int64).alias("covered_fen"),
     )  # fmt: skip
 

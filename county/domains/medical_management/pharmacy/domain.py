@@ -1,8 +1,8 @@
-"""Pharmacies of hospitals and primary institutions, review of what they prescribe, and supply.
+"""Pharmacies of hospitals and primary institutions: prescriptions, review, handing out, supply.
 
-Belongs here: drug lines that are handed out. Not here: rules and reviews (`review.py`),
-shortages and purchase (`supply.py`), stores behind the counter (`drug_supply.py`), trace
-codes and reactions (`drug_safety.py`), the TCM pharmacy (`services/tcm/`).
+Belongs here: drug lines that are prescribed and handed out. Not here: rules and reviews
+(`review.py`), shortages and purchase (`supply.py`), stores behind the counter (`drug_supply.py`),
+trace codes and reactions (`drug_safety.py`), the TCM pharmacy (`services/tcm/`).
 """
 
 from collections.abc import Iterator
@@ -36,15 +36,25 @@ def drug_frame() -> pl.DataFrame:
     """The county's drugs in one order: code, name, specification, price in fen, flags."""
     return pl.DataFrame(
         [
-            (d.code, d.name, d.specification, d.price, d.is_essential, d.is_antibacterial)
+            (d.code, d.name, d.specification, d.price, d.is_essential, d.is_antibacterial,
+             d.is_tcm, f"{d.dose}{d.dose_unit}", f"每日{d.per_day}次")
             for d in WESTERN + CHINESE
         ],
         schema=[
             "drug_code", "drug_name", "specification", "price_fen", "is_essential",
-            "is_antibacterial",
+            "is_antibacterial", "is_tcm", "dose", "frequency",
         ],
         orient="row",
     ).with_row_index("_drug")  # fmt: skip
+
+
+def _prescribed(lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines as the doctor wrote them."""
+    return lines.filter(~pl.col("is_returned")).with_columns(
+        (pl.col("_line") + 1).alias("line"),
+        pl.col("prescribed_is_tcm").alias("is_tcm"),
+        (pl.col("start") + pl.duration(minutes=18)).alias("prescribed"),
+    )
 
 
 class Domain:
@@ -68,6 +78,7 @@ class Domain:
         for feed, here in {**served, _ROOMS: rooms, _CLOUD: shared}.items():
             visits = scene.visits.filter(here)
             lines = self._lines(visits, random)
+            yield Export(feed.replace("__dispensing", "__prescriptions"), _prescribed(lines))
             due = self._waiting.due(feed, lines, "dispensed_at", scene.month)
             dispensed.append(due)
             yield Export(feed, due)
@@ -92,7 +103,11 @@ class Domain:
                 .cast(pl.UInt32)
                 .alias("_drug")
             )
-            .join(self._drugs, on="_drug", maintain_order="left")
+            .join(
+                self._drugs.rename({"is_tcm": "prescribed_is_tcm"}),
+                on="_drug",
+                maintain_order="left",
+            )
         )
         size = len(given)
         place = pl.when(pl.col("organization_id").str.slice(6, 1) == "V").then(pl.lit("3"))

@@ -13,17 +13,18 @@ import polars as pl
 
 from county.domains.draws import chance, codes, drawn, hours_later, serial
 from county.domains.hospital_message_parts import EXAMINATIONS, LABORATORY
+from county.domains.outbreak import planted_rows
 from county.domains.picks import of_level, picked
 from county.roles import COUNTY_HOSPITAL
-from county.scene import Export, Planted, Scene
+from county.scene import Export, Scene
 
 ITEMS = "health_commission__quality_control__recognition_items"
 EVENTS = "consortium__recognition__events"
-_EARLIER = ("person", "start", "organization_id", "encounter_id")
+_UNKNOWN = "BG"  # begins the number of an earlier report that nobody sent
 
 
 class Domain:
-    """Feeds of the quality control centre and the recognition platform; remembers last visits."""
+    """Feeds of the quality control centre and the recognition platform; remembers last reports."""
 
     def __init__(self, seed: int, rates: dict[str, Any]) -> None:
         self._rates = rates
@@ -49,11 +50,23 @@ class Domain:
         random = scene.random("recognition")
         yield Export(ITEMS, self._register(scene, random))
         events = self._events(scene, random)
-        planted = events.filter((pl.col("decision_code") == "3") & pl.col("is_repeated"))
         yield Export(
             EVENTS,
             events,
-            [Planted("repeat_without_recognition", key) for key in planted["recognition_event_id"]],
+            [
+                *planted_rows(
+                    "repeat_without_recognition",
+                    events,
+                    "recognition_event_id",
+                    (pl.col("decision_code") == "3") & pl.col("is_repeated"),
+                ),
+                *planted_rows(
+                    "earlier_report_unknown",
+                    events,
+                    "recognition_event_id",
+                    pl.col("earlier_report_id").str.starts_with(_UNKNOWN),
+                ),
+            ],
         )
 
     def _register(self, scene: Scene, random: np.random.Generator) -> pl.DataFrame:
@@ -78,8 +91,8 @@ class Domain:
 
     def _events(self, scene: Scene, random: np.random.Generator) -> pl.DataFrame:
         """One row per prompt at a hospital visit or admission."""
-        columns = (*_EARLIER, "staff_id")
-        care = of_level(scene, scene.visits, ["hospital", "township"])
+        columns = ("person", "start", "organization_id", "encounter_id", "staff_id")
+        care = of_level(scene, scene.visits, ["hospital"])
         admitted = of_level(
             scene,
             scene.stays.filter(pl.col("start").dt.date() >= scene.month.first),
@@ -87,25 +100,30 @@ class Domain:
         )
         current = pl.concat(
             [
-                care.filter(pl.col("level") == "hospital").select(
-                    *columns, pl.lit(self._rates["prompted_after_visit"]).alias("chance")
-                ),
+                care.select(*columns, pl.lit(self._rates["prompted_after_visit"]).alias("chance")),
                 admitted.select(*columns, pl.lit(self._rates["inpatient"]).alias("chance")),
             ]
         ).sort("start", "encounter_id")
-        seen = care.select(_EARLIER)
-        past = seen if self._before is None else pl.concat([self._before, seen])
-        self._before = seen
+        reported = pl.concat([scene.reports, scene.examinations])
+        past = reported if self._before is None else pl.concat([self._before, reported])
+        self._before = reported
         earlier = past.select(
             "person",
-            pl.col("start").alias("earlier_at"),
+            pl.col("reported").alias("earlier_at"),
             pl.col("organization_id").alias("earlier_organization_id"),
-            pl.col("encounter_id").alias("earlier_encounter_id"),
+            pl.col("report_id").alias("earlier_report_id"),
+            pl.col("service_code").alias("item_code"),
         ).sort("earlier_at")
+        windows = self._items.select("item_code", "window_days")
         current = current.join_asof(
             earlier, left_on="start", right_on="earlier_at", by="person", tolerance="30d",
             allow_exact_matches=False, check_sortedness=False,
-        )  # fmt: skip
+        ).join(windows, on="item_code", how="left", maintain_order="left")  # fmt: skip
+        valid = pl.col("start") <= pl.col("earlier_at") + pl.duration(days="window_days")
+        current = current.with_columns(
+            pl.when(valid).then(name).alias(name)
+            for name in ("earlier_at", "earlier_organization_id", "earlier_report_id", "item_code")
+        ).drop("window_days")
         known = current["earlier_at"].is_not_null().to_numpy()
         share = np.where(known, current["chance"].to_numpy(), self._rates["prompted_otherwise"])
         prompted = drawn(random, current, share, least=5)
@@ -115,9 +133,7 @@ class Domain:
         self, scene: Scene, prompted: pl.DataFrame, random: np.random.Generator
     ) -> pl.DataFrame:
         size, rates = len(prompted), self._rates
-        kind = codes(random, {"1": rates["laboratory"], "2": 1 - rates["laboratory"]}, size)
-        by_kind = {"1": self._items.head(len(LABORATORY)), "2": self._items.slice(len(LABORATORY))}
-        chosen = {key: picked(random, items, size) for key, items in by_kind.items()}
+        other = picked(random, self._items, size)["item_code"]
         home = scene.people.select("person", pl.col("township").alias("home"))
         prompt = prompted["start"].dt.offset_by("12m")
         reported = hours_later(random, prompted["start"], -12 * 24, -24)
@@ -128,26 +144,24 @@ class Domain:
         unanswered = unanswered | (pl.Series(np.arange(size)) == decision.index_of("3"))
         refusal = codes(random, rates["refusals"], size)
         answered = hours_later(random, prompt, 0.01, 0.2)
-        found = prompted.join(home, on="person", how="left", maintain_order="left").with_columns(
-            serial("HR", scene.month, size).alias("recognition_event_id"),
-            *(
-                pl.when(kind == "1").then(chosen["1"][name]).otherwise(chosen["2"][name])
-                .alias(name)
-                for name in ("item_code", "item_name", "item_kind_code", "unit_price_fen",
-                             "window_days")
-            ),
-            prompt.alias("prompted_at"),
-            decision.alias("decision_code"),
-        )  # fmt: skip
-        came = pl.col("earlier_at") + timedelta(minutes=50)
-        limit = pl.col("prompted_at") - pl.duration(days="window_days")
-        inside = came.is_between(limit, pl.col("prompted_at"))
+        found = (
+            prompted.with_columns(pl.coalesce("item_code", pl.lit(other)).alias("item_code"))
+            .join(self._items, on="item_code", how="left", maintain_order="left")
+            .join(home, on="person", how="left", maintain_order="left")
+            .with_columns(
+                serial("HR", scene.month, size).alias("recognition_event_id"),
+                prompt.alias("prompted_at"),
+                decision.alias("decision_code"),
+            )
+        )
         return found.with_columns(
             pl.coalesce("earlier_organization_id", "home", pl.lit(COUNTY_HOSPITAL)).alias(
                 "earlier_organization_id"
             ),
-            ("BG" + pl.col("earlier_encounter_id")).alias("earlier_report_id"),
-            pl.when(inside).then(came).otherwise(pl.lit(reported)).alias("earlier_reported_at"),
+            pl.coalesce("earlier_report_id", _UNKNOWN + pl.col("encounter_id")).alias(
+                "earlier_report_id"
+            ),
+            pl.coalesce("earlier_at", pl.lit(reported)).alias("earlier_reported_at"),
             pl.when(decision == "2").then(refusal).alias("refusal_reason_code"),
             pl.when(decision != "3").then(pl.lit(answered)).alias("decided_at"),
             pl.when(decision == "3")

@@ -36,7 +36,8 @@ class Domain:
     def __init__(self, seed: int, rates: dict[str, Any]) -> None:
         self._rates = rates
         self._known = pl.DataFrame(schema=_ENTRY)
-        names = ["item_code", "item_name", "charge_type_code", "unit_name", "price", "levels"]
+        names = ["item_code", "local_item_code", "insurance_item_code", "item_name",
+                 "charge_type_code", "unit_name", "price", "levels"]  # fmt: skip
         self._items = pl.DataFrame(rates["items"], schema=names, orient="row")
 
     def month(self, scene: Scene) -> Iterator[Export]:
@@ -96,8 +97,10 @@ class Domain:
             add("disease", code, name, standard_code=standard, description=about)
         for code, name, disease, about in given["indications"]:
             add("referral_indication", code, name, parent_entry_id=disease, description=about)
-        for code, name, _, unit, _, _ in given["items"]:
-            add("service_item", code, name, standard_code=code[1:], description=f"计价单位：{unit}")
+        for code, _, insurance, name, _, unit, *_ in given["items"]:
+            add(
+                "service_item", code, name, standard_code=insurance, description=f"计价单位：{unit}"
+            )
         add("service_item", "F310700009", "常规心电图检查", description="计价单位：人次")
         return pl.DataFrame(rows, schema=_ENTRY)
 
@@ -144,7 +147,6 @@ class Domain:
         raised = (pl.col("price") * self._rates["overpriced"]).cast(pl.Int64)
         rows = prices.with_columns(
             serial("JG", month, len(prices)).alias("price_id"),
-            (pl.lit("L") + pl.col("item_code").str.slice(2)).alias("local_item_code"),
             pl.col("price").alias("standard_price_fen"),
             pl.when(over).then(raised).otherwise("price").alias("price_fen"),
             pl.lit(self._rates["documents"]).alias("document_number"),

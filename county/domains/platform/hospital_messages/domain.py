@@ -40,7 +40,7 @@ from county.systems.hl7_batch import (
 )
 
 ORDERS = "county_hospital__his__orders"
-REQUESTS = "county_hospital__his__requests"
+REQUESTS, TCM_REQUESTS = "county_hospital__his__requests", "tcm_hospital__his__requests"
 SCHEDULE = "county_hospital__his__schedule"
 NOTICES = "county_hospital__emr__messages"
 _CLASS = {"1": "O", "2": "E", "3": "I"}
@@ -63,7 +63,11 @@ class Domain:
         admitted = stays.filter(pl.col("organization_id") == COUNTY_HOSPITAL)
         made = {
             ORDERS: self._orders(scene, admitted, random),
-            REQUESTS: self._requests(scene, county, admitted, random),
+            REQUESTS: self._requests(REQUESTS, scene, county, admitted, random),
+            TCM_REQUESTS: self._requests(
+                TCM_REQUESTS, scene, tcm, stays.filter(pl.col("organization_id") == TCM_HOSPITAL),
+                random,
+            ),
             CHARGES: self._charges(CHARGES, scene, county, admitted, random),
             TCM_CHARGES: self._charges(
                 TCM_CHARGES, scene, tcm, stays.filter(pl.col("organization_id") == TCM_HOSPITAL),
@@ -114,34 +118,43 @@ class Domain:
                       order, drug, route)  # fmt: skip
 
     def _requests(
-        self, scene: Scene, visits: pl.DataFrame, stays: pl.DataFrame, random: np.random.Generator
-    ) -> pl.DataFrame:
-        """OML^O21 for the laboratory, ORM^O01 for imaging; a few are cancelled."""
-        channel = CHANNELS[REQUESTS]
+        self, feed: str, scene: Scene, visits: pl.DataFrame, stays: pl.DataFrame,
+        random: np.random.Generator,
+    ) -> pl.DataFrame:  # fmt: skip
+        """OML^O21 for the laboratory, ORM^O01 for imaging: one for each report of the hospital, and
+        a few that are taken back or never carried out."""
+        channel, rates = CHANNELS[feed], self._rates
         columns = ["encounter_id", "person", "patient_class", "start", "department_code",
                    "staff_id", "diagnosis_code", "diagnosis_name"]  # fmt: skip
+        care = pl.concat([visits.select(columns), stays.select(columns)])
         made = []
-        for letter, kind, rate, services in (
-            ("L", "OML^O21", "laboratory", LABORATORY),
-            ("E", "ORM^O01", "examination", EXAMINATIONS),
+        for letter, kind, services, reported in (
+            ("L", "OML^O21", LABORATORY, scene.reports),
+            ("E", "ORM^O01", EXAMINATIONS, scene.examinations),
         ):
-            chosen = _some(visits, self._rates[rate], self._rates["fewest"], random)
-            frame = pl.concat([chosen.select(columns), stays.select(columns)])
-            if frame.is_empty():
-                continue
-            pick = random.integers(0, len(services), len(frame))
-            frame = frame.hstack(services[pick]).with_columns(
+            asked = reported.select("request_id", "encounter_id", "service_code").join(
+                care, on="encounter_id", maintain_order="left"
+            )
+            idle = _some(care, rates["without_report"], rates["fewest_without_report"], random)
+            idle = idle.with_columns(
                 request_id=pl.lit(f"SQ{letter}") + pl.col("encounter_id"),
-                message_kind=pl.lit(kind),
-                control_code=pl.lit("NW"),
-                minutes=pl.Series(random.integers(4, 25, len(frame))),
-            )  # fmt: skip
-            made.append(frame.with_columns(moment=_later("start", "minutes")))
-        if not made:
-            return _none()
+                service_code=services["service_code"].gather(
+                    pl.Series(random.integers(0, len(services), len(idle)))
+                ),
+            )
+            frame = pl.concat([asked, idle.select(asked.columns)])
+            frame = frame.join(services, on="service_code", maintain_order="left")
+            made.append(frame.with_columns(message_kind=pl.lit(kind)))
         frame = pl.concat(made)
-        frame = frame.with_columns(requested=pl.col("moment"))
-        gone = frame.filter(pl.lit(random.random(len(frame))) < self._rates["cancelled_requests"])
+        if frame.is_empty():
+            return _none()
+        minutes = pl.Series(random.integers(3, 9, len(frame)))
+        frame = frame.with_columns(
+            moment=pl.col("start") + pl.duration(minutes=pl.lit(minutes)),
+            control_code=pl.lit("NW"),
+        ).with_columns(requested=pl.col("moment"))
+        idle = frame.filter(pl.col("request_id").str.slice(3) == pl.col("encounter_id"))
+        gone = idle.filter(pl.lit(random.random(len(idle))) < rates["cancelled_requests"])
         gone = gone.with_columns(
             pl.col("moment") + pl.duration(minutes=12), control_code=pl.lit("CA")
         )

@@ -73,7 +73,7 @@ class TumourRegister:
             pl.col("township").alias("managing_organization_id"),
             pl.lit(None, pl.String).alias("encounter_id"),
             serial("ZL", month, size).alias("report_id"),
-            serial("BL", month, size).alias("pathology_number"),
+            serial("WBL", month, size).alias("pathology_number"),
             sites["icd10"].gather(site).alias("diagnosis_code"),
             sites["name"].gather(site).alias("diagnosis_name"),
             sites["morphology"].gather(site).alias("morphology_code"),
