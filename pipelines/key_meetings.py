@@ -16,8 +16,10 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from ingestion.entity import Entity, Reference, entities
+from ingestion import silver
+from ingestion.entity import VERSION, Entity, Reference, entities
 from ingestion.lake import Lake
+from ingestion.versions import ARRIVAL, current
 from standards.export import SCHEMAS, write_changed
 
 STATE_NAME = {
@@ -32,12 +34,6 @@ which is allowed; the entity referred to has no rows at all."""
 
 SHORT = ("below", "unfilled")
 """States in which a reference falls short of what it declares."""
-
-LATEST_FIRST = (
-    "current_at desc nulls last, feed_sequence desc nulls first, arrival_batch_id desc nulls last, "
-    "file_number desc nulls last, record_number desc nulls last, item_number desc nulls last"
-)
-"""The order of versions (decision 0015), as the macro `latest_version_first` has it."""
 
 
 def refresh_key_meetings(lake: Lake, versions: Mapping[str, str]) -> bool:
@@ -85,7 +81,7 @@ def _count(lake: Lake, names: Iterable[str], versions: Mapping[str, str]) -> lis
         for name in names:
             entity = entities()[name]
             for needed in {name, *(t for one in entity.references for t, _ in one.targets)} - held:
-                engine.execute(_current(lake, entities()[needed]))
+                engine.register(needed, _current(lake, entities()[needed]))
                 held.add(needed)
             meetings = [_meeting(name, n, one) for n, one in enumerate(entity.references)]
             for number, *counts in engine.execute(" union all ".join(meetings)).fetchall():
@@ -93,19 +89,14 @@ def _count(lake: Lake, names: Iterable[str], versions: Mapping[str, str]) -> lis
     return rows
 
 
-def _current(lake: Lake, entity: Entity) -> str:
+def _current(lake: Lake, entity: Entity) -> pl.DataFrame:
     """The current version of every key, with the columns that take part in some reference."""
     named = {c for one in entity.references for c in (one.column, *one.of)}
     named |= _referred_to().get(entity.entity, set()) | {"organization_id"} & set(entity.columns)
-    columns = ", ".join(["feed", "member_id", *sorted(named)])
-    files = lake.silver(entity.entity) / "*" / "*.parquet"
-    return f"""
-        create temp table "{entity.entity}" as
-        select {columns}
-        from read_parquet('{files}', hive_partitioning = false, union_by_name = true)
-        qualify row_number() over (
-            partition by {", ".join(entity.key)} order by {LATEST_FIRST}
-        ) = 1"""
+    columns = ["feed", "member_id", *sorted(named)]
+    wanted = list(dict.fromkeys([*columns, *entity.key, *VERSION, *ARRIVAL]))
+    rows = silver.scan(lake, entity.entity).select(wanted).collect()
+    return current(rows, entity.key).select(columns)
 
 
 @cache

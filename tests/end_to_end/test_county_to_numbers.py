@@ -152,7 +152,7 @@ def test_keys_of_the_county_meet(
     filled, met = (sum(row[name] for row in rows) for name in ("filled_count", "met_count"))
     assert filled > 0
     assert met >= share * filled
-    assert sum(row["filled_count"] for row in rows) >= 0.9 * sum(row["row_count"] for row in rows)
+    assert sum(row["filled_count"] for row in rows) >= 0.85 * sum(row["row_count"] for row in rows)
 
 
 def test_evidence_adds_up_to_the_headline(yigong: Yigong) -> None:

@@ -96,8 +96,8 @@ class Domain:
         yield Export(ROSTER, roster(scene, "imaging", ("day", "night")))
         yield Export(TEMPLATES, templates(scene))
         own = self._own(scene, visits, random)
-        asked = (pl.col("examined_at") - pl.duration(minutes=8)).alias("requested_at")
-        yield Export(OWN_REQUESTS, own.with_columns(asked))
+        before = (pl.col("examined_at") - pl.duration(minutes=8)).alias("requested_at")
+        yield Export(OWN_REQUESTS, own.with_columns(before))
         yield Export(OWN_REPORTS, own)
 
     def _asked(
