@@ -13,6 +13,8 @@ from ingestion.ledger import Ledger
 from ingestion.site import SITES, BadSite, Site
 from ingestion.yaml_file import read_yaml
 
+TERMINOLOGY = "terminology"
+"""Folder of a lake with the code lists that it has loaded itself."""
 FORMER = ("contracts", "indicators")
 """Folders of a lake that held a site's own contracts and indicators before sites had a folder."""
 
@@ -58,7 +60,7 @@ def chosen_site(home: Path) -> Site:
     folder = site_folder(home)
     if folder is None:
         raise NoSite(home)
-    return Site.open(folder)
+    return Site.open(folder, home / TERMINOLOGY)
 
 
 def choose_site(home: Path, site: Site, *, change: bool = False) -> Site | None:

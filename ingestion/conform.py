@@ -125,6 +125,10 @@ def conform(
             stated.append(pl.when(states).then(pl.lit(f"{name},")).otherwise(pl.lit("")))
             raw = given
         mapped = mapped_code(given, field_map, contract)
+        if raw is not None and (
+            decided := contract.codes.decided(contract.feed, entity.entity, name)
+        ):
+            mapped = pl.coalesce(_looked_up(given, decided), mapped)
         if column.type in _MEASURED and raw is not None:
             mapped = pl.when(~mapped.str.contains(_NO_VALUE)).then(mapped)
         required = column.required or bool(field_map and field_map.required)
@@ -154,8 +158,11 @@ def conform(
             if required:
                 checks.append(_Check(pl.lit(True), "missing_required", name))
             continue
-        if field_map and field_map.code_map:
-            values.append(pl.when(mapped.is_null()).then(given).alias(f"_unmapped_{name}"))
+        lost = mapped.is_null() if field_map and field_map.code_map else None
+        if column.terminology and (listed := contract.codes.terminology(column.terminology)):
+            lost = mapped.is_null() | ~mapped.is_in(list(listed))
+        if lost is not None:
+            values.append(pl.when(lost).then(given).alias(f"_unmapped_{name}"))
         given_name = f"_given_{name}"
         values.append(mapped.is_not_null().alias(given_name))
         if required:
@@ -284,7 +291,10 @@ def mapped_code(raw: pl.Expr, field_map: FieldMap | None, contract: Contract) ->
     """The source value through the field's crosswalk, if any; null where that has no entry."""
     if field_map is None or field_map.code_map is None:
         return raw
-    table = contract.codes.crosswalk(field_map.code_map)
+    return _looked_up(raw, contract.codes.crosswalk(field_map.code_map))
+
+
+def _looked_up(raw: pl.Expr, table: dict[str, str]) -> pl.Expr:
     return raw.replace_strict(
         list(table), list(table.values()), default=None, return_dtype=pl.String
     )

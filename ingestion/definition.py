@@ -24,8 +24,8 @@ _DIGITS = 16
 
 @dataclass(frozen=True)
 class Definition:
-    """Digest by part: `contract`, `profile/<name>`, `entity/<name>`, `crosswalk/<name>` or
-    `codes/<name>`."""
+    """Digest by part: `contract`, `profile/<name>`, `entity/<name>`, `crosswalk/<name>`,
+    `codes/<name>`, and of what the lake loaded `terminology/<name>`, `decisions/<column>`."""
 
     parts: Mapping[str, str]
 
@@ -65,9 +65,17 @@ def definition_of(contract: Contract) -> Definition:
         parts[f"entity/{name}"] = _entity_digest(entities()[name], record)
         maps += record.fields.values()
         for column_name in record.fields:
-            system = entities()[name].columns[column_name].code_system
-            if system:
-                parts[f"codes/{system}"] = _list_digest(contract.codes, system, "codes")
+            column = entities()[name].columns[column_name]
+            if column.code_system:
+                parts[f"codes/{column.code_system}"] = _list_digest(
+                    contract.codes, column.code_system, "codes"
+                )
+            if column.terminology and contract.codes.editions(column.terminology):
+                parts[f"terminology/{column.terminology}"] = _list_digest(
+                    contract.codes, column.terminology, "terminology"
+                )
+            if decided := contract.codes.decided(contract.feed, name, column_name):
+                parts[f"decisions/{name}.{column_name}"] = _digest(decided)
     if mapping.person:
         parts["person"] = _digest([READING, sorted(entities()["source_person"].columns)])
         parts["codes/sex"] = _list_digest(contract.codes, "sex", "codes")
@@ -85,7 +93,9 @@ def _own_windows(contract: Contract) -> dict[str, Any]:
 
 def _entity_digest(entity: Entity, record: RecordMap) -> str:
     decides = {
-        name: column.model_dump(exclude={"label_zh", "element", "privacy"}, mode="json")
+        name: column.model_dump(
+            exclude={"label_zh", "element", "privacy", "terminology"}, mode="json"
+        )
         for name, column in entity.columns.items()
         if column.required or name in record.fields or name == "organization_id"
     }
@@ -97,7 +107,13 @@ def _entity_digest(entity: Entity, record: RecordMap) -> str:
 
 @cache
 def _list_digest(codes: Codes, name: str, kind: str) -> str:
-    return _digest(codes.code_system(name) if kind == "codes" else codes.crosswalk(name))
+    match kind:
+        case "codes":
+            return _digest(codes.code_system(name))
+        case "terminology":  # names decide nothing: its values are kept as they come
+            return _digest(sorted(codes.terminology(name)))
+        case _:
+            return _digest(codes.crosswalk(name))
 
 
 def _digest(value: Any) -> str:

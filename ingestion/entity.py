@@ -32,7 +32,11 @@ POLARS_TYPE: dict[str, pl.DataType] = {
 
 
 class Column(BaseModel):
-    """One canonical column. `privacy` is the GB/T 39725 class, 1 (public) to 5 (most sensitive)."""
+    """One canonical column. `privacy` is the GB/T 39725 class, 1 (public) to 5 (most sensitive).
+
+    A value of a `code_system` must be one of its codes. One of a `terminology`, an official list
+    that a county loads itself, is kept as it comes and is reported when the list lacks it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,6 +45,7 @@ class Column(BaseModel):
     required: bool = False
     unit: str | None = None
     code_system: str | None = None
+    terminology: str | None = None
     element: str | None = None
     privacy: int = Field(default=3, ge=1, le=5)
     minimum: float | None = None

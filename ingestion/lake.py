@@ -15,7 +15,7 @@ from typing import IO
 
 import polars as pl
 
-from ingestion.choice import chosen_site
+from ingestion.choice import TERMINOLOGY, chosen_site
 from ingestion.entity import Entity, entities
 from ingestion.site import Site
 
@@ -74,6 +74,11 @@ class Lake:
     @property
     def reference(self) -> Path:
         return self.home / "reference"
+
+    @property
+    def terminology(self) -> Path:
+        """Code lists and decisions on codes that the county has loaded (`terminology.py`)."""
+        return self.home / TERMINOLOGY
 
     @property
     def identity(self) -> Path:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ingestion.contract import Contract
 from ingestion.crosswalk import BadTable, Codes, code_system
+from ingestion.terminology import Terminology
 from ingestion.yaml_file import read_yaml
 
 SITES = Path(__file__).parent.parent / "sites"
@@ -83,8 +84,11 @@ class Site:
     codes: Codes = field(repr=False, compare=False)
 
     @classmethod
-    def open(cls, folder: Path) -> "Site":
+    def open(cls, folder: Path, terminology: Path | None = None) -> "Site":
         """The site in a folder, its contracts unread.
+
+        Args:
+            terminology: Where the lake keeps the lists that it has loaded itself.
 
         Raises:
             BadSite: there is no `site.yml`, or it says something unknown.
@@ -94,7 +98,8 @@ class Site:
             says = _SiteFile.model_validate(read_yaml(folder / "site.yml"))
         except (OSError, yaml.YAMLError, ValidationError) as error:
             raise BadSite(folder, [_line("site.yml", error)]) from error
-        return cls(folder, **says.model_dump(), codes=Codes(folder))
+        codes = Codes(folder, Terminology(terminology) if terminology else None)
+        return cls(folder, **says.model_dump(), codes=codes)
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:

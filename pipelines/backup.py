@@ -35,7 +35,7 @@ from pipelines.run_lock import UNFINISHED
 PART_BYTES = 32 << 20
 KEEP = 30
 PURPOSE = "backup"
-FOLDERS = ("bronze", "silver", "retired", "identity", "reference", "superset")
+FOLDERS = ("bronze", "silver", "retired", "identity", "reference", "terminology", "superset")
 FILES = ("lake.yml", "ledger.sqlite", "vault.sqlite", "left_lying.json", "keys/token.key")
 LEFT_OUT = (".tmp", ".pending", "-wal", "-shm", "-journal")
 MAY_STAND = ("inbox", "keys", "logs", "dagster", "locks", "dbt", "superset.log")

@@ -26,6 +26,7 @@ from pipelines import (
     person_cli,
     quarantine_cli,
     site_cli,
+    terminology_cli,
 )
 from pipelines.cli_reading import COUNT_LABELS, JsonFlag, open_county, show_feeds
 from pipelines.dagster_events import reported
@@ -57,6 +58,7 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(county_cli.app, name="county")
 app.add_typer(site_cli.app, name="site")
 app.add_typer(person_cli.app, name="person")
+app.add_typer(terminology_cli.app, name="terminology")
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from ingestion.yaml_file import read_yaml
 STANDARDS_DIR = Path(__file__).parent
 
 Confidence = Literal["verified", "secondary", "own", "from_memory"]
+"""`verified` only where the official text itself was read; `secondary` what others print of it;
+`own` lists of ours, whatever they resemble; `from_memory` recalled, to be checked."""
 Level = Literal["county", "consortium", "hospital", "township", "village", "professional", "bureau"]
 Unit = Literal["ratio", "day", "yuan"]
 Direction = Literal["higher_better", "lower_better", "monitor", "range"]
@@ -148,6 +150,22 @@ class CodeSystem(_Strict):
     standard: str
     confidence: Confidence
     source: str = Field(min_length=1)
+
+
+class TerminologySystem(_Strict):
+    """An official list that a county loads itself: `standards/terminologies.yml`."""
+
+    label_zh: str
+    standard: str
+    pattern: str | None = None
+    attributes: dict[str, list[str]] = {}
+
+
+@cache
+def terminologies() -> dict[str, TerminologySystem]:
+    """All lists that a county may load beside the code systems, by id."""
+    found = read_yaml(STANDARDS_DIR / "terminologies.yml")
+    return {name: TerminologySystem.model_validate(body) for name, body in found.items()}
 
 
 @cache

@@ -5,14 +5,14 @@ pipeline writes beside them, and any rule about the facts (`catalogue.py`).
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ingestion.contract import Contract
-from ingestion.crosswalk import Codes
+from ingestion.crosswalk import Codes, code_facts
 from ingestion.entity import ZONE, Entity
 from ingestion.lake import write_parquet
 from ingestion.yaml_file import read_yaml
@@ -26,6 +26,7 @@ from standards.catalogue import (
     code_systems,
     load_systems,
     measures,
+    terminologies,
 )
 from standards.dated_rules import Rule, load_rules, rule_rows
 
@@ -36,7 +37,15 @@ _IN_FORCE: dict[str, pl.DataType] = {
 }  # fmt: skip
 
 SCHEMAS: dict[str, dict[str, pl.DataType]] = {
-    "code": dict.fromkeys(("code_system", "code", "name", "standard", "confidence"), TEXT),
+    "code": {
+        **dict.fromkeys(
+            ("code_system", "code", "name", "standard", "confidence", "version", "parent",
+             "attributes"),
+            TEXT,
+        ),
+        "valid_from": DAY,
+        "valid_to": DAY,
+    },
     "measure": dict.fromkeys(
         ("measure_id", "label_zh", "unit", "additivity", "evidence_model"), TEXT
     ),
@@ -155,17 +164,7 @@ def reference_rows(
 ) -> dict[str, list[dict[str, Any]]]:
     """Rows of every reference table that the ledger does not fill, by table."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SCHEMAS if name not in BOOKED}
-    for name, system in code_systems().items():
-        rows["code"] += [
-            {
-                "code_system": name,
-                "code": code,
-                "name": label,
-                "standard": system.standard,
-                "confidence": system.confidence,
-            }
-            for code, label in codes.code_system(name).items()
-        ]
+    rows["code"] = _code_rows(codes)
     rows["measure"] = [{"measure_id": k, **m.model_dump()} for k, m in measures().items()]
     rows["indicator_state"] = [
         {"state": state, "state_name": label} for state, label in STATE_NAME.items()
@@ -200,6 +199,46 @@ def reference_rows(
             {"feed": feed, "entity": entity} for entity in contract.mapping().records
         ]
     return rows
+
+
+def _code_rows(codes: Codes) -> list[dict[str, Any]]:
+    """Every code once for the systems of the product, whoever added it; of a list that only the
+    lake has loaded, once an edition, with the days between which it is valid."""
+    rows = []
+    for name, system in code_systems().items():
+        said = code_facts(name)
+        rows += [
+            {
+                "code_system": name,
+                "code": code,
+                "name": label,
+                "standard": system.standard,
+                "confidence": system.confidence,
+                **{fact: said.get(code, {}).get(fact) for fact in ("parent", "attributes")},
+                **{day: _day(said.get(code, {}).get(day)) for day in ("valid_from", "valid_to")},
+            }
+            for code, label in codes.code_system(name).items()
+        ]
+    for name, listed in terminologies().items():
+        for edition in codes.editions(name):
+            assert codes.loaded
+            rows += [
+                {
+                    **row,
+                    "code_system": name,
+                    "standard": listed.standard,
+                    "confidence": edition.confidence,
+                    "version": edition.version,
+                    "valid_from": row["valid_from"] or edition.valid_from,
+                    "valid_to": row["valid_to"] or edition.valid_to,
+                }
+                for row in codes.loaded.table(edition).iter_rows(named=True)
+            ]
+    return rows
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _indicator_rows(

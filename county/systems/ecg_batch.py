@@ -117,7 +117,7 @@ class AnnotatedFiles(MessageFiles):
         )  # fmt: skip
         edits: list[tuple[str, str, Callable[[str], str], int]] = [
             ("out_of_range", "out_of_range", lambda t: _measure(t, "HEART_RATE", "999"), 1),
-            ("not_a_number", "not_a_number", lambda t: _measure(t, "HEART_RATE", "---"), 2),
+            ("not_a_number", "not_a_number", lambda t: _measure(t, "HEART_RATE", "七十"), 2),
             ("qrs_longer_than_qt", "rule_failed", lambda t: _measure(t, "TIME_PD_QT", "101"), 1),
         ]
         kind, reason, edit, bad = edits[self.turn % len(edits)]

@@ -1,5 +1,6 @@
 """Rules of the indicator catalogue and the code systems."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,15 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from ingestion.crosswalk import code_system
+from ingestion.crosswalk import code_system, valid_codes
 from ingestion.entity import entities
 from standards.catalogue import (
+    CONFIDENCE_NAME,
     STANDARDS_DIR,
     code_systems,
     load_systems,
     measures,
+    terminologies,
 )
 from standards.catalogue import Indicator as IndicatorModel
 
@@ -96,3 +99,51 @@ def test_every_code_system_of_an_entity_has_codes() -> None:
 def test_every_code_file_is_in_the_index() -> None:
     files = {path.stem for path in (STANDARDS_DIR / "code_systems").glob("*.csv")}
     assert files == set(code_systems())
+
+
+OWN = ("this project", "our own", "named by us")
+
+
+@pytest.mark.parametrize("name", sorted(code_systems()))
+def test_a_list_of_our_own_says_so_and_no_other_does(name: str) -> None:
+    about = code_systems()[name]
+    ours = about.standard == "this project" or any(word in about.source for word in OWN)
+    assert (about.confidence == "own") == ours
+
+
+def test_verified_is_said_only_where_the_official_text_was_read() -> None:
+    """Second-hand copies, our own lists and memories are never shown as official to an assessor."""
+    said = {name: (one.confidence, one.source) for name, one in code_systems().items()}
+    said |= {
+        one.id: (one.confidence, one.source) for system in load_systems()
+        for one in system.indicators
+    }  # fmt: skip
+    unproven = [
+        name for name, (confidence, source) in said.items()
+        if confidence == "verified" and "official text" not in source
+    ]  # fmt: skip
+    assert not unproven
+    assert "官方" in CONFIDENCE_NAME["verified"]
+    assert len(set(CONFIDENCE_NAME.values())) == len(CONFIDENCE_NAME)
+    assert not [
+        word for key, word in CONFIDENCE_NAME.items() if key != "verified" and "官方" in word
+    ]
+
+
+def test_infectious_diseases_follow_the_list_in_force_on_the_day() -> None:
+    """R-INF-1: from 2025-09-01 new influenza subtypes stand in the place of avian influenza."""
+    names = code_system("notifiable_disease")
+    before, after = (
+        {names[code] for code in valid_codes("notifiable_disease", day)}
+        for day in (date(2025, 8, 31), date(2025, 9, 1))
+    )
+    assert after - before == {"人感染新亚型流感"}
+    assert before - after == {"人感染高致病性禽流感", "人感染H7N9禽流感"}
+    assert len(after) == 40
+
+
+def test_what_a_column_is_looked_up_in_is_a_list_that_can_be_loaded() -> None:
+    for entity in entities().values():
+        for name, column in entity.columns.items():
+            assert column.terminology is None or column.terminology in terminologies(), name
+            assert not (column.terminology and column.code_system), name

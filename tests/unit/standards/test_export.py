@@ -1,5 +1,6 @@
 """Reference tables hold every fact once and have their promised shape."""
 
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -43,3 +44,10 @@ def test_indicator_names_are_chinese_for_readers(tmp_path: Path) -> None:
     assert names["secondary"] == "见于二手来源"
     assert names["own"] == "本平台自定"
     assert indicator.select(pl.col("unit_name").is_in(["%", "天", "元"]).all()).item()
+
+
+def test_codes_say_when_they_are_valid_and_below_which_they_stand(tmp_path: Path) -> None:
+    export_reference(tmp_path, {}, entities())
+    code = pl.read_parquet(tmp_path / "reference" / "code.parquet")
+    flu = code.filter(code_system="infectious_disease", name="人感染新亚型流感")
+    assert flu.select("parent", "valid_from", "valid_to").rows() == [("2", date(2025, 9, 1), None)]
