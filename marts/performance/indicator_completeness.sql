@@ -30,12 +30,12 @@ indicator_period as (
     select * from {{ ref('indicator_period') }}
 ),
 
-organization as (
-    select * from {{ ref('organization') }}
+organization_period as (
+    select * from {{ ref('organization_period') }}
 ),
 
-organization_ancestor as (
-    select * from {{ ref('organization_ancestor') }}
+organization_ancestor_period as (
+    select * from {{ ref('organization_ancestor_period') }}
 ),
 
 feed_completeness_month as (
@@ -72,15 +72,21 @@ sources as (
     select distinct
         scope_of.scope,
         indicator_organization.organization_id,
-        organization_ancestor.organization_id as source_id
+        organization_ancestor_period.organization_id as source_id,
+        greatest(indicator_organization.valid_from, organization_ancestor_period.valid_from)
+            as valid_from,
+        least(indicator_organization.valid_to, organization_ancestor_period.valid_to) as valid_to
     from scope_of
     inner join indicator_organization
         on
             scope_of.chosen
             = indicator_organization.indicator_id
             || '@' || cast(indicator_organization.definition_version as varchar)
-    inner join organization_ancestor
-        on indicator_organization.contributor_id = organization_ancestor.ancestor_id
+    inner join organization_ancestor_period
+        on
+            indicator_organization.contributor_id = organization_ancestor_period.ancestor_id
+            and indicator_organization.valid_from <= organization_ancestor_period.valid_to
+            and indicator_organization.valid_to >= organization_ancestor_period.valid_from
 ),
 
 requirement as (
@@ -118,13 +124,13 @@ received as (
     select
         feed_completeness_month.entity,
         feed_completeness_month.organization_id,
-        organization.organization_level,
+        organization_period.organization_level,
         feed_completeness_month.month,
         sum(feed_completeness_month.received_rows) as received_rows,
         sum(feed_completeness_month.lacking_rows) as lacking_rows,
         max(feed_completeness_month.complete_through) as complete_through,
         max_by(
-            coalesce(feed.label_zh, organization.organization_name)
+            coalesce(feed.label_zh, organization_period.organization_name)
             || case feed_completeness_month.state
                 when 'never_came' then '从未到达'
                 when 'not_started' then '尚未开始报送'
@@ -133,14 +139,17 @@ received as (
             feed_completeness_month.lacking_rows
         ) filter (where feed_completeness_month.lacking_rows > 0) as gap
     from feed_completeness_month
-    inner join organization
-        on feed_completeness_month.organization_id = organization.organization_id
+    inner join organization_period
+        on
+            feed_completeness_month.organization_id = organization_period.organization_id
+            and feed_completeness_month.month between organization_period.valid_from
+            and organization_period.valid_to
     left join feed on feed_completeness_month.feed = feed.feed
     where feed_completeness_month.state <> 'not_due'
     group by
         feed_completeness_month.entity,
         feed_completeness_month.organization_id,
-        organization.organization_level,
+        organization_period.organization_level,
         feed_completeness_month.month
 ),
 
@@ -161,6 +170,7 @@ by_month as (
         on
             needs.entity = received.entity
             and sources.source_id = received.organization_id
+            and received.month between sources.valid_from and sources.valid_to
             and (
                 needs.levels is null
                 or ' ' || needs.levels || ' ' like '% ' || received.organization_level || ' %'

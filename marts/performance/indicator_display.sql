@@ -14,8 +14,8 @@ indicator_state as (
     select * from {{ source('reference', 'indicator_state') }}
 ),
 
-organization as (
-    select * from {{ ref('organization') }}
+organization_period as (
+    select * from {{ ref('organization_period') }}
 ),
 
 level_name as (
@@ -33,8 +33,8 @@ indicator_display as (
         indicator.name_zh as indicator_name,
         indicator.system_name,
         indicator_value.organization_id,
-        organization.organization_name,
-        organization.organization_level,
+        organization_period.organization_name,
+        organization_period.organization_level,
         level_name.name as organization_level_name,
         indicator_value.period,
         indicator_value.period_kind,
@@ -68,10 +68,13 @@ indicator_display as (
         on
             indicator_value.indicator_id = indicator.indicator_id
             and indicator_value.definition_version = indicator.definition_version
-    inner join organization
-        on indicator_value.organization_id = organization.organization_id
+    inner join organization_period
+        on
+            indicator_value.organization_id = organization_period.organization_id
+            and coalesce(indicator_value.as_of, indicator_value.period_start)
+            between organization_period.valid_from and organization_period.valid_to
     left join indicator_state on indicator_value.state = indicator_state.state
-    left join level_name on organization.organization_level = level_name.code
+    left join level_name on organization_period.organization_level = level_name.code
     left join coverage_month on indicator_value.period_start = coverage_month.month
 )
 

@@ -47,7 +47,9 @@ stated as (
             and indicator_organization.definition_version = indicator.definition_version
     inner join period_months
         on
-            period_months.period_start >= indicator.valid_from
+            period_months.month between indicator_organization.valid_from
+            and indicator_organization.valid_to
+            and period_months.period_start >= indicator.valid_from
             and (indicator.valid_to is null or period_months.period_start <= indicator.valid_to)
             and (indicator.evaluated = 'any_period' or period_months.period_kind = 'year')
 ),
@@ -90,6 +92,8 @@ figures as (
         on
             roles.measure_id = measure_month.measure_id
             and indicator_organization.contributor_id = measure_month.organization_id
+            and measure_month.month between indicator_organization.valid_from
+            and indicator_organization.valid_to
     inner join period_months
         on
             measure_month.month = period_months.month

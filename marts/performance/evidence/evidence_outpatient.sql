@@ -7,8 +7,8 @@ encounter as (
     select * from {{ ref('encounter') }}
 ),
 
-organization as (
-    select * from {{ ref('organization') }}
+organization_period as (
+    select * from {{ ref('organization_period') }}
 ),
 
 visits as (
@@ -19,10 +19,14 @@ visits as (
         encounter.person_id,
         encounter.total_fee_yuan,
         coalesce(encounter.is_tcm, false) as is_tcm,
-        coalesce(organization.is_primary_care, false) as is_primary_care,
+        coalesce(organization_period.is_primary_care, false) as is_primary_care,
         encounter.encounter_class_code is null as is_excluded
     from encounter
-    left join organization on encounter.organization_id = organization.organization_id
+    left join organization_period
+        on
+            encounter.organization_id = organization_period.organization_id
+            and {{ day_of('encounter.started_at') }} between organization_period.valid_from
+            and organization_period.valid_to
     where
         not coalesce(encounter.is_cancelled, false)
         and coalesce(encounter.encounter_class_code, '1') in ('1', '2')

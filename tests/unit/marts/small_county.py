@@ -106,7 +106,9 @@ def stay(organization: str, number: str, started: str, ended: str | None, **more
     )
 
 
-def organization(code: str, level: str, parent: str | None, primary: bool) -> dict[str, Any]:
+def organization(
+    code: str, level: str, parent: str | None, primary: bool, since: str = "2020-01-01"
+) -> dict[str, Any]:
     return {
         "feed": "bureau__registry__organizations",
         "organization_id": code,
@@ -114,7 +116,7 @@ def organization(code: str, level: str, parent: str | None, primary: bool) -> di
         "organization_level": level,
         "parent_organization_id": parent,
         "is_primary_care": primary,
-        "valid_from": dt.date(2020, 1, 1),
+        "valid_from": dt.date.fromisoformat(since),
     }
 
 
