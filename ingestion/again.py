@@ -28,7 +28,7 @@ from ingestion.definition import definition_of
 from ingestion.entity import entities, raw_name
 from ingestion.formats.source import FILE, ITEM, RECORD, Parsed
 from ingestion.lake import Lake
-from ingestion.landing import Digests, Landing, Outcome, rows_by_day
+from ingestion.landing import Digests, Landing, Outcome, rows_by_day, said
 from ingestion.ledger import Ledger
 from ingestion.turn import turn
 from ingestion.vault import Vault
@@ -136,6 +136,11 @@ def conform_again(
     with turn(lake, contract.feed):
         silver.settle(lake, contract.feed, ledger)
         chosen = [row for row in ledger.live(contract.feed) if row["batch_id"] in batches]
+        if (
+            contract.holds.is_snapshot and chosen
+        ):  # what a snapshot takes back depends on all before
+            first = chosen[0]["arrival_id"]
+            chosen = [r for r in ledger.live(contract.feed) if r["arrival_id"] >= first]
         seen: Digests = {}
         for number, row in enumerate(chosen):
             left = frozenset(later["batch_id"] for later in chosen[number:])
@@ -202,6 +207,7 @@ class _Again:
                 unmapped=outcome.unmapped,
                 days=outcome.days,
                 persons=outcome.persons,
+                lapsed=outcome.lapsed,
                 arrival_id=self.old["arrival_id"],
                 kind="conform",
             )
@@ -306,7 +312,7 @@ def keep_standing(
         rows = pl.read_parquet(paths, hive_partitioning=False)
         landing.carry(name, rows)
         if name in tables:
-            stands = rows.select(*_PLACE)
+            stands = rows.filter(said(rows)).select(*_PLACE)
             placed = tables[name].with_columns(file_digest=pl.lit(index).gather(pl.col(FILE)))
             left = placed.join(
                 stands,
@@ -324,6 +330,7 @@ def _days(visible: dict[str, list[Path]]) -> dict[tuple[str, str, date], int]:
     for name, paths in visible.items():
         if name in entities():
             rows = pl.read_parquet(paths, hive_partitioning=False)
+            rows = rows.filter(said(rows))
             for organization, day, count in rows_by_day(entities()[name], rows).iter_rows():
                 days[name, organization, day] = count
     return days
@@ -355,7 +362,8 @@ def _places(paths: list[Path]) -> pl.DataFrame:
     """Where the rows of some files of silver lie in the bytes."""
     if not paths:
         return pl.DataFrame(schema=_PLACE)
-    return pl.read_parquet(paths, columns=list(_PLACE), hive_partitioning=False)
+    rows = pl.read_parquet(paths, columns=[*_PLACE, "row_digest"], hive_partitioning=False)
+    return rows.filter(said(rows)).drop("row_digest")
 
 
 def _mapped(

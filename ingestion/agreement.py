@@ -30,6 +30,8 @@ def require_agreement(lake: Lake, ledger: Ledger, *, every_row: bool = False) ->
         for row in ledger.accepted()
         if row["entity"] not in (UNREADABLE, EMPTY) and row["accepted"]
     })  # fmt: skip
+    for row in ledger.lapsed():
+        booked[row["batch_id"], row["entity"]] += row["row_count"]
     mark = lake.home / "locks" / "agreed"
     agreed = int(mark.read_text("ascii")) if mark.exists() and not every_row else 0
     held: Counter[tuple[str, str]] = Counter()

@@ -84,6 +84,7 @@ class Batch:
         repeated: Refused pieces that were in quarantine already.
         days: Accepted rows by entity, organization and day of the event.
         persons: Rows of source persons, which the counts leave out: they are derived.
+        lapsed: Rows by entity that a snapshot no longer holds; its counts leave them out, too.
     """
 
     batch_id: str
@@ -99,6 +100,7 @@ class Batch:
     unmapped: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     days: Days = field(default_factory=dict)
     persons: int = 0
+    lapsed: Mapping[str, int] = field(default_factory=dict)
     arrival_id: str = ""
     kind: str = "arrival"
 

@@ -173,6 +173,20 @@ def _sealed_as(path: Path) -> str:
 _ENVELOPE = ("file_name", "file_digest", "byte_count", "modified_at", "part")
 
 
+def withdraw(lake: Lake, feed: str, batch_id: str, *, withdrawn: bool = True) -> None:
+    """Mark a batch as one that must not count, or take the mark away; the bytes stay."""
+    paths(lake, feed, batch_id)
+    mark = _folder(lake, feed, batch_id) / f"{batch_id}.withdrawn"
+    if withdrawn:
+        mark.touch()
+    else:
+        mark.unlink(missing_ok=True)
+
+
+def is_withdrawn(lake: Lake, feed: str, batch_id: str) -> bool:
+    return (_folder(lake, feed, batch_id) / f"{batch_id}.withdrawn").exists()
+
+
 def received_at(lake: Lake, feed: str, batch_id: str) -> datetime:
     """When a batch arrived, as its envelope says."""
     first = paths(lake, feed, batch_id)[0]

@@ -38,6 +38,7 @@ class Conformed:
     `accepted` has the entity's own columns, raw codes, the source's own version, `row_digest` and
     the position columns.
     `refused` has position, `row_digest`, `reason_code` (the first) and `detail` (all violations).
+    `refused_keys` has the key of each refused row, as far as it could be read.
     `unmapped` has position, `column` and `code` of every source code of an accepted row that no
     crosswalk and no code system knows.
     """
@@ -45,6 +46,7 @@ class Conformed:
     accepted: pl.DataFrame
     refused: pl.DataFrame
     unmapped: pl.DataFrame
+    refused_keys: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,8 @@ def conform(
     good = frame.filter(~pl.col(_BAD)) if len(bad) else frame
     own = [n for n in entity.schema() if n in frame.columns]
     accepted = good.select(*_POSITION, *own)
-    return Conformed(accepted, _reasons(bad, checks), _unmapped(good, entity))
+    keys = bad.select(entity.key)
+    return Conformed(accepted, _reasons(bad, checks), _unmapped(good, entity), keys)
 
 
 def _dated(entity: Entity, contract: Contract, arrived: Sequence[date]) -> list[_Check]:

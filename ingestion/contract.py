@@ -187,6 +187,21 @@ class Arrives(_Strict):
         )
 
 
+class Holds(_Strict):
+    """What a file of a feed is: an `increment` (rows that are new or changed), or a `snapshot`, all
+    rows of its `scope`: of the feed, or of the organizations, the months of the event, or both that
+    the file speaks of. What a snapshot no longer holds lapses, unless that is more than
+    `lapses_at_most` of what stood: then nothing does, and it waits in quarantine."""
+
+    file: Literal["increment", "snapshot"] = "increment"
+    scope: list[Literal["organization", "month"]] = []
+    lapses_at_most: float = Field(default=0.5, ge=0, le=1)
+
+    @property
+    def is_snapshot(self) -> bool:
+        return self.file == "snapshot"
+
+
 class Contract(_Strict):
     """One feed of one member system. `codes` are the code lists and crosswalks of its site.
 
@@ -218,6 +233,7 @@ class Contract(_Strict):
     accepted: dict[str, Window] = {}
     version: Version = Version()
     leads: list[str] = []
+    holds: Holds = Holds()
     codes: InstanceOf[Codes] = Field(default=Codes(), exclude=True, repr=False)
 
     @model_validator(mode="after")
@@ -227,6 +243,12 @@ class Contract(_Strict):
         unknown = set(self.accepted) - set(self.mapping().records)
         if unknown:
             raise ValueError(f"{self.feed}: accepted names {sorted(unknown)}, which it never sends")
+        for name in self.mapping().records:
+            entity = entities()[name]
+            if "organization" in self.holds.scope and "organization_id" not in entity.columns:
+                raise ValueError(f"{self.feed}: {name} names no organization to be the scope")
+            if "month" in self.holds.scope and not entity.event_time:
+                raise ValueError(f"{self.feed}: {name} has no event time to be the scope")
         return self
 
     def mapping(self) -> Mapping:

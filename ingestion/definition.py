@@ -53,6 +53,7 @@ def definition_of(contract: Contract) -> Definition:
                 "encoding": contract.encoding,
                 "options": contract.options,
                 "entities": sorted(contract.entities),
+                **({"holds": contract.holds.model_dump()} if contract.holds.is_snapshot else {}),
                 **_own_windows(contract),
                 **({} if contract.profile else mapping.model_dump(mode="json")),
             }

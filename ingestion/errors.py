@@ -35,4 +35,5 @@ REASONS: dict[str, str] = {
     "out_of_range": "数值超出允许范围",
     "unknown_code": "代码未建立映射",
     "rule_failed": "违反行级规则",
+    "snapshot_shrank": "全量文件比上次少得太多或没有读全，未据此撤销任何行",
 }

@@ -114,13 +114,16 @@ def parse_batch(
 def parse_kept(
     lake: Lake, contract: Contract, batch_id: str, *, apart: bool = False
 ) -> tuple[Parsed, list[bronze.Kept]]:
-    """What a batch of bronze holds, read with this contract, and the files it consists of.
+    """What a batch of bronze holds, read with this contract, and the files it consists of; nothing
+    where it was withdrawn.
 
     Raises:
         KeyError: bronze does not hold the batch.
     """
     paths = bronze.paths(lake, contract.feed, batch_id)
     kept = bronze.contents(lake, contract.feed, batch_id)
+    if bronze.is_withdrawn(lake, contract.feed, batch_id):
+        return Parsed({}, [], [0] * len(kept)), kept
     sizes = [one.byte_count for one in kept]
     files = bronze.files(lake.home, paths)
     return parse_batch(lake.home, contract, files, paths, sizes, apart=apart), kept

@@ -73,7 +73,8 @@ def ingest_feed(
         known = ledger.seen_digests(contract.feed)
         run = FeedRun(contract.feed, 0, 0, Count())
         taking = _Taking(lake, contract, vault, ledger, {})
-        for arrivals in _batches(door.take(contract.feed, waiting)):
+        most = 1 if contract.holds.is_snapshot else BATCH_FILES
+        for arrivals in _batches(door.take(contract.feed, waiting), most):
             fresh = [a for a in arrivals if (a.name, a.digest) not in known]
             if not fresh:
                 continue
@@ -100,11 +101,11 @@ def _set_aside(batch: Batch) -> list[Left]:
     ]
 
 
-def _batches(arrivals: Iterator[Arrival]) -> Iterator[list[Arrival]]:
+def _batches(arrivals: Iterator[Arrival], most: int) -> Iterator[list[Arrival]]:
     batch: list[Arrival] = []
     size = 0
     for arrival in arrivals:
-        if batch and (size + arrival.byte_count > guard.BATCH_BYTES or len(batch) >= BATCH_FILES):
+        if batch and (size + arrival.byte_count > guard.BATCH_BYTES or len(batch) >= most):
             yield batch
             batch, size = [], 0
         batch.append(arrival)
@@ -173,6 +174,7 @@ class _Taking:
                 unmapped=outcome.unmapped,
                 days=outcome.days,
                 persons=outcome.persons,
+                lapsed=outcome.lapsed,
             )
             ledger.commit(batch)
             silver.show(outcome.files)

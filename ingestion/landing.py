@@ -14,12 +14,13 @@ import xxhash
 
 from ingestion import silver
 from ingestion.booking import Count, Quarantined
-from ingestion.conform import clean, conform, row_digests
+from ingestion.conform import Conformed, clean, conform, row_digests
 from ingestion.contract import Contract
 from ingestion.entity import ZONE, Entity, entities
 from ingestion.formats.source import DELETED, FILE, ITEM, RECORD, Parsed, Problem
-from ingestion.lake import Lake
+from ingestion.lake import Lake, empty_frame
 from ingestion.person import People, local_keys, people
+from ingestion.snapshot import SHRANK, compare
 from ingestion.vault import Vault
 from ingestion.window import arrival_days
 
@@ -41,7 +42,7 @@ class Outcome:
     """What became of a parsed batch. `quarantined` are pieces new to quarantine, `repeated` refused
     ones that are in it already (counted as duplicates); `unmapped` counts codes of accepted rows by
     (entity, column, code), `days` accepted rows by (entity, organization, day of the event).
-    `files` hold the rows, still unseen by readers."""
+    `files` hold the rows, still unseen by readers; `lapsed` counts those that only take back."""
 
     counts: dict[str, Count] = field(default_factory=dict)
     quarantined: list[Quarantined] = field(default_factory=list)
@@ -49,6 +50,7 @@ class Outcome:
     unmapped: dict[tuple[str, str, str], int] = field(default_factory=dict)
     days: dict[tuple[str, str, date], int] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
+    lapsed: dict[str, int] = field(default_factory=dict)
 
     @property
     def persons(self) -> int:
@@ -82,6 +84,7 @@ class Landing:
     modified: Sequence[datetime | None] = ()
     carried: dict[str, pl.DataFrame] = field(default_factory=dict)
     outcome: Outcome = field(default_factory=Outcome)
+    shrunken: list[Problem] = field(default_factory=list)
 
     def land(self, parsed: Parsed, files: Sequence[tuple[str, str]], *, known: set[str]) -> Outcome:
         """Conform and write every table.
@@ -92,11 +95,13 @@ class Landing:
             known: Ids already in quarantine: the same piece again is a repeat, not a new entry.
         """
         known = set(known)
+        whole = not parsed.problems
         persons = [
             found
             for name, table in parsed.tables.items()
-            if (found := self._land_table(name, clean(table), files, known))
+            if (found := self._land_table(name, clean(table), files, known, whole))
         ]
+        parsed = replace(parsed, problems=[*parsed.problems, *self.shrunken])
         if parsed.problems:
             pieces = [self.unreadable(p, files) for p in parsed.problems]
             kept, again = self._refuse(pieces, known)
@@ -113,13 +118,23 @@ class Landing:
 
     def carry(self, entity: str, rows: pl.DataFrame) -> None:
         """Take rows of a superseded batch over as they are; `land` adds what is new to them."""
+        rows = rows.filter(said(rows))
         self.carried[entity] = rows
         self.seen[entity] = pl.concat([self._seen_of(entity), rows["row_digest"]])
 
     def _land_table(
-        self, name: str, source: pl.DataFrame, files: Sequence[tuple[str, str]], known: set[str]
+        self,
+        name: str,
+        source: pl.DataFrame,
+        files: Sequence[tuple[str, str]],
+        known: set[str],
+        whole: bool,
     ) -> People | None:
-        """Conform and write the rows of one entity; gives the people they name."""
+        """Conform and write the rows of one entity; gives the people they name.
+
+        Args:
+            whole: Nothing of the batch was unreadable.
+        """
         mapping, entity = self.contract.mapping(), entities()[name]
         record = mapping.records[name]
         hidden = [field for field in mapping.person_sources if field in source.columns]
@@ -145,7 +160,10 @@ class Landing:
             )
         except Exception as error:
             raise ReaderFailed(f"{name}: {type(error).__name__}") from error
-        accepted = self._unseen(name, result.accepted)
+        if self.contract.holds.is_snapshot:
+            accepted, lapsed = self._compared(entity, result, whole)
+        else:
+            accepted, lapsed = self._unseen(name, result.accepted), None
         refused = [
             Quarantined(
                 quarantine_id=_identifier(self.contract.feed, name, row["row_digest"]),
@@ -174,12 +192,14 @@ class Landing:
             accepted = accepted.join(persons.links, on=_POSITION, how="left")
             versions = result.accepted.select(*_POSITION, *_SAID)
             persons = replace(persons, rows=persons.rows.join(versions, on=_POSITION, how="left"))
-        self._write(entity, accepted, files)
+        count = len(accepted)
+        rows = accepted if lapsed is None else pl.concat([accepted, lapsed], how="diagonal_relaxed")
+        self._write(entity, rows, files)
         self.outcome.counts[name] = Count(
             received=received,
-            accepted=len(accepted),
+            accepted=count,
             quarantined=kept,
-            duplicate=repeats + len(result.accepted) - len(accepted) + again,
+            duplicate=repeats + len(result.accepted) - count + again,
         )
         new = result.unmapped.join(accepted, on=[FILE, RECORD, ITEM], how="semi")
         for column, code, rows in new.group_by("column", "code").len().iter_rows():
@@ -187,6 +207,38 @@ class Landing:
         for organization, day, rows in rows_by_day(entity, accepted).iter_rows():
             self.outcome.days[name, organization, day] = rows
         return persons
+
+    def _compared(
+        self, entity: Entity, result: Conformed, whole: bool
+    ) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+        """The rows of a snapshot that are new, and those that take back what it no longer holds."""
+        name, rows = entity.entity, result.accepted
+        if name in self.carried:
+            rows = pl.concat([rows, self.carried[name]], how="diagonal_relaxed")
+        paths = [
+            path
+            for path in sorted(self.lake.silver(name).glob(f"*/{self.contract.feed}--*.parquet"))
+            if path.stem.split("--")[1] not in self.without
+        ]
+        before = (
+            pl.read_parquet(paths, hive_partitioning=False) if paths else empty_frame(entity)
+        ).filter(pl.col("arrival_batch_id") < self.arrival_id)
+        found = compare(
+            rows,
+            before,
+            entity=entity,
+            holds=self.contract.holds,
+            unread=result.refused_keys,
+            is_whole=whole,
+        )
+        if found.refused:
+            self.shrunken.append(Problem(0, 0, 0, SHRANK, f"{name}: {found.refused}"))
+        if len(found.lapsed):
+            self.outcome.lapsed[name] = len(found.lapsed)
+        if name in self.carried:
+            fresh = found.fresh.join(result.accepted, on=_POSITION, how="semi")
+            return fresh.select(result.accepted.columns), found.lapsed
+        return found.fresh, found.lapsed
 
     def _refuse(self, pieces: Sequence[Quarantined], known: set[str]) -> tuple[int, int]:
         """Sort refused pieces into new ones and repeats; gives how many of each."""
@@ -284,6 +336,11 @@ def rows_by_day(entity: Entity, rows: pl.DataFrame) -> pl.DataFrame:
     if entity.columns[entity.event_time].type == "timestamp":
         day = pl.col(entity.event_time).dt.date().alias("day")
     return rows.group_by("organization_id", day).len().drop_nulls()
+
+
+def said(rows: pl.DataFrame) -> pl.Series:
+    """Which rows a source sent; the others only take back what a snapshot no longer holds."""
+    return rows["row_digest"].is_not_null()
 
 
 _POSITION = [FILE, RECORD, ITEM]

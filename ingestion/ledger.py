@@ -58,6 +58,9 @@ create table if not exists unmapped_code (
 create table if not exists feed_day (
     feed text not null, entity text not null, organization_id text not null, day text not null,
     row_count integer not null, primary key (feed, entity, organization_id, day)) without rowid;
+create table if not exists lapsed_rows (
+    batch_id text not null references batch, entity text not null, row_count integer not null,
+    primary key (batch_id, entity));
 create table if not exists conform_change (
     batch_id text not null references batch, entity text not null, change text not null,
     what text not null, row_count integer not null,
@@ -229,6 +232,10 @@ class Ledger:
             "insert into unmapped_code values (?,?,?,?,?)",
             [(batch.batch_id, *code, seen) for code, seen in batch.unmapped.items()],
         )
+        many(
+            "insert into lapsed_rows values (?,?,?)",
+            [(batch.batch_id, entity, rows) for entity, rows in batch.lapsed.items()],
+        )
         self._add_days(batch.feed, batch.days, 1)
 
     def _add_days(self, feed: str, days: Days, sign: int) -> None:
@@ -301,7 +308,11 @@ class Ledger:
         """Entity, feed, batch, its arrival and whether it is live (1), of batches with rows."""
         rows = self.database.execute(
             """select entity, feed, batch_id, arrival_id, superseded_by is null
-            from batch_entity join batch using (batch_id) where batch_entity.accepted > 0
+            from batch_entity join batch using (batch_id)
+            where batch_entity.accepted > 0 or exists (
+                select 1 from lapsed_rows
+                where lapsed_rows.batch_id = batch.batch_id
+                    and lapsed_rows.entity = batch_entity.entity)
             union all
             select 'source_person', feed, batch_id, arrival_id, superseded_by is null
             from batch where persons > 0
@@ -327,9 +338,24 @@ class Ledger:
             from batch_entity join batch using (batch_id)
             where superseded_by is null group by entity
             union all
+            select entity, sum(row_count) from lapsed_rows join batch using (batch_id)
+            where superseded_by is null group by entity
+            union all
             select 'source_person', sum(persons) from batch where superseded_by is null"""
         )
-        return {entity: count or 0 for entity, count in rows}
+        found: dict[str, int] = {}
+        for entity, count in rows:
+            found[entity] = found.get(entity, 0) + (count or 0)
+        return found
+
+    def lapsed(self) -> list[sqlite3.Row]:
+        """`feed`, `batch_id`, `arrival_id`, `received_at`, `entity`, `row_count` of live batches
+        that took rows back, latest first: snapshots that no longer hold them."""
+        return self.database.execute(
+            """select feed, batch_id, arrival_id, received_at, entity, row_count
+            from lapsed_rows join batch using (batch_id) where superseded_by is null
+            order by arrival_id desc, entity"""
+        ).fetchall()
 
     def feed_days(self) -> list[tuple[str, str, str, str, int]]:
         """Feed, entity, organization, day of the event and rows accepted, in this order."""

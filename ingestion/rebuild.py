@@ -106,6 +106,7 @@ class _Landing:
             unmapped=outcome.unmapped,
             days=outcome.days,
             persons=outcome.persons,
+            lapsed=outcome.lapsed,
         )
         ledger.commit(batch)
         silver.show(outcome.files)

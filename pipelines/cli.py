@@ -27,6 +27,7 @@ from pipelines import (
     quarantine_cli,
     site_cli,
     terminology_cli,
+    withdraw_cli,
 )
 from pipelines.cli_reading import COUNT_LABELS, JsonFlag, open_county, show_feeds
 from pipelines.dagster_events import reported
@@ -225,6 +226,7 @@ app.command()(site_cli.init)
 cli_reading.register(app)
 backup_cli.register(app)
 conform_cli.register(app)
+withdraw_cli.register(app)
 quarantine_cli.register(quarantine_app)
 
 if __name__ == "__main__":

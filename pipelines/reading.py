@@ -1,6 +1,7 @@
 """What the reading commands read: the ledger and the published version. Nothing here writes."""
 
 import json
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ def status(lake: Lake) -> dict[str, Any]:
     """
     with Ledger(lake.home) as ledger:
         totals, balanced = ledger.feeds(), ledger.balanced()
+        lapsed: Counter[str] = Counter()
+        for taken_back in ledger.lapsed():
+            lapsed[taken_back["feed"]] += taken_back["row_count"]
         behind = {feed: lag(contract, ledger) for feed, contract in lake.site.contracts.items()}
     complete = completeness(lake)
     feeds = []
@@ -52,6 +56,7 @@ def status(lake: Lake) -> dict[str, Any]:
                 "quarantined": row["quarantined"] if row else 0,
                 "duplicate": row["duplicate"] if row else 0,
                 "unmapped": row["unmapped"] if row else 0,
+                "lapsed": lapsed[feed],
                 "state": "ok" if row and row["accepted"] else "no_feed",
                 "last_received_at": row["last_received_at"] if row else None,
                 "complete_through": complete.get(feed, _UNKNOWN)["complete_through"],

@@ -8,7 +8,6 @@ later, and the facts, kept by key, must say what facts built anew say.
 import json
 import shutil
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -26,6 +25,13 @@ FEEDS: dict[str, dict[str, Any]] = {
     "hospital__his__adt": {"format": "hl7v2", "profile": "adt", "label_zh": "医院ADT"},
     "hospital__esb__services": {"format": "hl7v3", "profile": "services", "label_zh": "医院平台"},
     "hospital__online__bundles": {"format": "fhir", "profile": "core", "label_zh": "互联网医院"},
+    "hospital__office__beds": {
+        "format": "tabular",
+        "label_zh": "床位全量",
+        "entity": "bed",
+        "holds": {"file": "snapshot", "scope": ["organization"]},
+        "fields": {"bed_id": {"from": "床号"}, "opened_date": {"from": "启用"}},
+    },
     "hospital__cloud__visits": {
         "format": "tabular",
         "label_zh": "云诊所",
@@ -165,6 +171,7 @@ FIRST = {
     + service("IN400003UV", "S8", "20260420110000", "cancelled")
     + "</MCCI_IN200100UV01>",
     "hospital__online__bundles/a.json": first_bundle(),
+    "hospital__office__beds/a.csv": "床号,启用\nB1,2020-01-01\nB2,2020-01-01\nB7,2020-01-01\n",
     # Ten visits that the hospital's own system tells of as well, under numbers of its own.
     "hospital__cloud__visits/a.csv": visits(
         *((f"C{n}", HOSPITAL, f"2026-03-02 09:{n:02}:30", "60", f"PV{n}") for n in range(10)),
@@ -178,6 +185,7 @@ FIRST = {
 }
 LATER = {
     "hospital__his__adt/c_20260312.hl7": ADT("A13", "S5") + ADT("A03", "S6", PV1_45="20260306"),
+    "hospital__office__beds/b.csv": "床号,启用\nB1,2020-01-01\nB7,2020-01-01\n",
     "hospital__online__bundles/b.json": bundle(
         condition("c1", verificationStatus={"coding": [{"code": "entered-in-error"}]})
     ),
@@ -314,6 +322,7 @@ def test_what_comes_later_reaches_facts_by_key(lake: Yigong) -> None:
     assert ask(lake, "select organization_id from encounter where encounter_id = 'M1'") == [
         ("QH-T2",)
     ]
+    assert ask(lake, "select bed_id from bed order by 1") == [("B1",), ("B7",)]
     by_key = {**facts(lake.home), "encounter": ask(lake, "select * from encounter order by all")}
     lake("build", "--anew")
     anew = {**facts(lake.home), "encounter": ask(lake, "select * from encounter order by all")}
@@ -321,8 +330,15 @@ def test_what_comes_later_reaches_facts_by_key(lake: Yigong) -> None:
         assert by_key[name] == rows, name
 
 
-def test_a_lake_rebuilt_from_bronze_says_the_same(lake: Yigong, tmp_path: Path) -> None:
+def test_a_snapshot_is_shown_and_can_be_taken_back(lake: Yigong) -> None:
+    (row,) = json.loads(lake("snapshots", "--json"))
+    assert (row["feed"], row["entity"], row["rows"]) == ("hospital__office__beds", "bed", 1)
+    lake("withdraw", row["feed"], row["batch_id"])
+    assert json.loads(lake("snapshots", "--json")) == []
+
+
+def test_a_lake_rebuilt_from_bronze_says_the_same(lake: Yigong) -> None:
     before = ask(lake, "select * exclude (received_at) from encounter order by all")
     lake("rebuild", "--from-bronze")
-    lake("build", "--anew")
     assert ask(lake, "select * exclude (received_at) from encounter order by all") == before
+    assert len(ask(lake, "select bed_id from bed")) == 3, "the second extract stays withdrawn"
