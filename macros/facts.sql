@@ -21,9 +21,10 @@
 
 {#
     All versions of the keys to be built: every key in a full build. `linked`: the table has
-    person_id, so a row whose person has been linked anew is built again.
+    person_id, so a row whose person has been linked anew is built again. `also_named_by`: columns
+    that name another row of the entity, in the order of the key, which is then built again, too.
 #}
-{% macro versions_to_build(entity, key, linked=false) -%}
+{% macro versions_to_build(entity, key, linked=false, also_named_by=none) -%}
     {%- set silver = source('silver', entity) -%}
     {%- if not is_incremental() -%}
     select * from {{ silver }}
@@ -32,6 +33,10 @@
     {% for path in changed_files(entity) -%}
     select {{ key | join(', ') }} from {{ parquet_file(path) }}
         union
+        {% if also_named_by -%}
+        select {{ also_named_by | join(', ') }} from {{ parquet_file(path) }}
+        union
+        {% endif -%}
         {% endfor -%}
         {%- if linked %}
         select {{ prefixed('built', key) }}

@@ -1,11 +1,23 @@
--- Grain: one settlement. A reversal is sent as a later row with the same settlement_id: the settlement
--- keeps its own facts, and is_reversed is true when any version of it is a reversal.
+-- Grain: one settlement, or a reversal under a number of its own. A settlement is reversed when a version
+-- of it is a reversal, or when a reversal under its own number names it; it keeps its own facts.
 {% set key = ['settlement_id'] %}
 {{ fact_config('insurance_settlement', key) }}
 with
 
+all_versions as (
+    {{ versions_to_build(
+        'insurance_settlement', key, linked=true, also_named_by=['reversed_settlement_id']
+    ) }}
+),
+
 versions as (
-    {{ versions_to_build('insurance_settlement', key, linked=true) }}
+    select * from all_versions where is_retracted is not true
+),
+
+named as (
+    select reversed_settlement_id as settlement_id
+    from {{ source('silver', 'insurance_settlement') }}
+    where is_reversed and is_retracted is not true
 ),
 
 person_link as (
@@ -13,9 +25,11 @@ person_link as (
 ),
 
 reversed_settlement as (
-    select distinct settlement_id
+    select settlement_id from versions where is_reversed
+    union
+    select versions.settlement_id
     from versions
-    where is_reversed
+    inner join named on versions.settlement_id = named.settlement_id
 ),
 
 settled as (
@@ -67,6 +81,7 @@ labelled as (
         latest.total_fee_yuan,
         latest.fund_paid_yuan,
         reversed_settlement.settlement_id is not null as is_reversed,
+        latest.reversed_settlement_id,
         latest.source_person_id,
         person_link.person_id,
         latest.feed,

@@ -7,7 +7,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from tests.unit.marts.small_county import HOSPITAL, TOWNSHIP, contracts, rows, visit
+from tests.unit.marts.small_county import HOSPITAL, TOWNSHIP, contracts, rows, settlement, visit
 from tests.unit.marts.small_lake import Rows, at, build, write_lake
 
 FACTS = ("encounter", "encounter_source", "diagnosis", "insurance_settlement", "hypertension_visit")
@@ -51,6 +51,8 @@ def second() -> Rows:
     found["insurance_settlement"] = [
         *found["insurance_settlement"],
         settled | LATER | {"is_reversed": True},
+        # i2 is taken back under a number of the reversal's own.
+        settlement("R2", "650100", is_reversed=True, reversed_settlement_id="i2") | LATER,
     ]
     return found
 
@@ -107,6 +109,10 @@ def test_each_later_row_has_its_effect(homes: tuple[Path, Path]) -> None:
             "select distinct person_id from encounter where source_person_id = 'a'"
         ).fetchall()
         assert people == [("P-other",)]
+        reversed_ones = connection.execute(
+            "select settlement_id from insurance_settlement where is_reversed order by 1"
+        ).fetchall()
+        assert [number for (number,) in reversed_ones] == ["R2", "i1", "i2", "i3"]
         taken = connection.execute(
             "select batch_id, is_built from built_batch where model = 'encounter_source' order by 1"
         ).fetchall()

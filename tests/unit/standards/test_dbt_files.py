@@ -67,7 +67,8 @@ def test_versions_are_told_apart_by_the_key_of_their_entity() -> None:
         silver = re.findall(r"source\('silver', '(\w+)'\)|fact_config\('(\w+)'", sql)
         if "latest_version_first" not in sql:
             continue
-        (entity,) = (entities()[one or other] for one, other in silver)
+        (name,) = {one or other for one, other in silver}
+        entity = entities()[name]
         ordered = re.search(
             r"partition by\s+([^()]*?)\s+order by\s+\{\{ latest_version_first", sql, flags=re.S
         )
