@@ -134,6 +134,7 @@ received as (
             || case feed_completeness_month.state
                 when 'never_came' then '从未到达'
                 when 'not_started' then '尚未开始报送'
+                when 'awaited' then '本期尚未报送'
                 else '缺' || cast(feed_completeness_month.lacking_days as varchar) || '天'
             end,
             feed_completeness_month.lacking_rows

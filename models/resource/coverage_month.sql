@@ -3,8 +3,8 @@
 -- its months). Of tables that indicators require, covered are the months from the first to the last
 -- in which two are alive (one, where there is no more) and a fifth as many as in the year around, so
 -- that a mistyped date or one table's long memory opens no month. The last day covered, of those and
--- of the month begun after them, is the last on which a fifth as many tables have rows as on the
--- fullest day; the day on which data arrived is not over. docs/decisions/0014.
+-- of the month begun after them, is the last on which a fifth as many tables of daily feeds have rows
+-- as on the fullest day; the day on which data arrived is not over. docs/decisions/0014.
 with
 
 feed_day as (
@@ -19,6 +19,10 @@ ledger as (
     select * from {{ source('reference', 'ledger') }}
 ),
 
+feed as (
+    select * from {{ source('reference', 'feed') }}
+),
+
 required as (
     select distinct entity from {{ source('reference', 'indicator_requirement') }}
 ),
@@ -29,8 +33,10 @@ happened as (
         feed_day.day,
         {{ month_of('feed_day.day') }} as month,
         feed_day.row_count,
-        required.entity is not null as is_required
+        required.entity is not null as is_required,
+        coalesce(feed.every = 'day', false) as is_daily
     from feed_day
+    left join feed on feed_day.feed = feed.feed
     inner join entity on feed_day.entity = entity.entity
     left join required on feed_day.entity = required.entity
     where not entity.is_register
@@ -92,6 +98,7 @@ days as (
         on
             happened.day >= {{ months_later('limits.last_month', -1) }}
             and happened.month <= {{ months_later('limits.last_month', 1) }}
+    where happened.is_daily or not (select bool_or(is_daily) from happened)
     group by happened.day
 ),
 

@@ -6,9 +6,11 @@
 -- than 0.3 of that. A run of quiet days lacks data when it is longer than the table's own pauses
 -- (1.5 times the 90th percentile) and too unlikely by its own habit: the sum over its days of
 -- -ln(1 - share of such weekdays with rows), or of the usual rows where those are many, above 10.
--- A month of a feed lacks when nothing came in it and something does in most months; that of an
--- organization when it usually has six days with rows. Less than 28 days or ten days with rows is
--- too little to judge days by. A gap of the feed as a whole is one of all its organizations.
+-- A month of a feed that is over lacks when nothing came in it and something does in most months;
+-- that of an organization when it usually has six days with rows. Less than 28 days or ten days with
+-- rows is too little to judge days by. In a month that goes on, days are `awaited` while a feed that
+-- comes by the month has sent none of it; of a weekly feed, the last two weeks. A gap of the feed as
+-- a whole is one of all its organizations.
 -- docs/decisions/0014.
 with
 
@@ -40,9 +42,17 @@ limits as (
     from coverage_month
 ),
 
-calendar as (
+days as (
     select cast({{ days_from_to('first_day', 'last_day') }} as date) as day from limits
     where first_day is not null
+),
+
+calendar as (
+    select
+        days.day,
+        coverage_month.is_open
+    from days
+    inner join coverage_month on {{ month_of('days.day') }} = coverage_month.month
 ),
 
 rows_by_day as (
@@ -117,6 +127,7 @@ grid as (
                 then coalesce(rows_by_day.row_count, 0)
         end as active_count,
         calendar.day < series.first_day as is_before_start,
+        calendar.is_open,
         coalesce(calendar.day >= in_force.valid_from, true)
         and coalesce(calendar.day <= in_force.valid_to, true)
         and coalesce(calendar.day >= feed.starts_date, true)
@@ -239,6 +250,7 @@ months_of_series as (
         sum(row_count) as row_count,
         sum(case when row_count > 0 then 1 else 0 end) as active_days,
         bool_and(is_due) as is_due,
+        bool_or(is_open) as is_open,
         bool_and(is_before_start) as is_before_start
     from grid
     group by series, month
@@ -264,6 +276,7 @@ silent_months as (
     where
         months_of_series.row_count = 0
         and months_of_series.is_due
+        and not months_of_series.is_open
         and regular.month_share >= 0.6
         and (
             regular.usual_days >= 6
@@ -302,17 +315,38 @@ lacking_by_name as (
     inner join series on lacking_days.series = series.series
 ),
 
+whole_series as (
+    select
+        series.feed,
+        series.entity,
+        series.last_day,
+        feed.every,
+        limits.last_day as through_date
+    from series
+    inner join feed on series.feed = feed.feed
+    cross join limits
+    where series.organization_id = ''
+),
+
 marked as (
     select
         series.feed,
         series.entity,
         series.organization_id,
         judged.*,
+        judged.is_due and judged.day > whole_series.last_day
+        and case whole_series.every
+            when 'month' then judged.is_open and judged.month > whole_series.last_day
+            when 'week' then {{ days_between('judged.day', 'whole_series.through_date') }} < 14
+            else false
+        end as is_awaited,
         judged.is_due
         and (own.day is not null or (whole.day is not null and judged.row_count <= 0.3 * judged.usual_count))
             as is_lacking
     from judged
     inner join series on judged.series = series.series
+    inner join whole_series
+        on series.feed = whole_series.feed and series.entity = whole_series.entity
     left join lacking_by_name as own
         on
             series.feed = own.feed
@@ -359,7 +393,7 @@ feed_completeness as (
         round(
             cast(
                 case
-                    when is_lacking
+                    when is_lacking or is_awaited
                         then greatest(
                             0,
                             coalesce(whole_local_mean, whole_mean, mean_count) * weekday_part
@@ -371,6 +405,7 @@ feed_completeness as (
         ) as lacking_rows,
         case
             when not is_due then 'not_due'
+            when is_awaited then 'awaited'
             when is_lacking and is_before_start then 'not_started'
             when is_lacking then 'lacking'
             else 'complete'

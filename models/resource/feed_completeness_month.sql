@@ -44,11 +44,13 @@ from_days as (
         {{ month_of('day') }} as month,
         sum(received_rows) as received_rows,
         sum(lacking_rows) as lacking_rows,
-        sum(case when state in ('lacking', 'not_started') then 1 else 0 end) as lacking_days,
+        sum(case when state in ('lacking', 'not_started', 'awaited') then 1 else 0 end)
+            as lacking_days,
         max(case when state = 'complete' then day end) as complete_through,
         case
             when bool_or(state = 'lacking') then 'lacking'
             when bool_or(state = 'not_started') then 'not_started'
+            when bool_or(state = 'awaited') then 'awaited'
             when bool_or(state = 'complete') then 'complete'
             else 'not_due'
         end as state

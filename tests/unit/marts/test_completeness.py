@@ -162,6 +162,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         "village": lambda found: lost(
             found, lambda r: r["organization_id"] != VILLAGE or day_of(r).month != 6
         ),
+        "monthly": lambda found: lost(
+            found, lambda r: r["feed"] != "township__his__visits" or day_of(r).month < 7
+        ),
         "late_start": lambda found: lost(
             found, lambda r: r["feed"] != "township__his__visits" or day_of(r).month >= 5
         ),
@@ -170,7 +173,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     def opened(kind: str) -> duckdb.DuckDBPyConnection:
         if kind not in made:
             home = Path(tmp_path_factory.mktemp(kind))
-            write_lake(home, kinds[kind](rows()), contracts(), [indicators()])
+            rhythm = {"township__his__visits": {"every": "month"}} if kind == "monthly" else {}
+            write_lake(home, kinds[kind](rows()), contracts(**rhythm), [indicators()])
             made[kind] = build(home)
         return made[kind]
 
@@ -231,6 +235,20 @@ def test_stays_whose_end_may_be_lost_do_not_fill_later_months(lake: Lake) -> Non
         "select count(*) from evidence_inpatient where is_excluded and month = date '2026-07-01'"
     ).fetchone()
     assert lost_stays == (8,)
+
+
+def test_a_monthly_feed_is_awaited_in_the_month_that_goes_on(lake: Lake) -> None:
+    # The centre sends by the month and has sent June; the ward sends every day, to 5 July.
+    county = lake("monthly")
+    assert county.execute("select * from feed_gap").fetchall() == []
+    state, share, as_of, _, reason = value(county, "TEST-01", HOSPITAL, "2026-07")
+    assert (state, share, as_of, reason) == ("ok", 1.0, dt.date(2026, 7, 5), None)
+    state, share, as_of, _, reason = value(county, "TEST-01", COUNTY, "2026-07")
+    assert (state, as_of) == ("partial", dt.date(2026, 7, 5))
+    # Four weekdays of two visits lack, of five days of four at the ward and four of two at rooms.
+    assert share == pytest.approx(28 / 36, abs=0.03)
+    assert reason.endswith("township__his__visits本期尚未报送")
+    assert value(county, "TEST-01", COUNTY, "2026-06")[0] == "ok"
 
 
 def test_mistyped_years_move_no_value(lake: Lake) -> None:
