@@ -25,6 +25,7 @@ from pipelines import (
     failures,
     person_cli,
     quarantine_cli,
+    rules_cli,
     site_cli,
     terminology_cli,
     withdraw_cli,
@@ -227,6 +228,7 @@ cli_reading.register(app)
 backup_cli.register(app)
 conform_cli.register(app)
 withdraw_cli.register(app)
+rules_cli.register(app)
 quarantine_cli.register(quarantine_app)
 
 if __name__ == "__main__":
