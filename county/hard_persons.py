@@ -92,7 +92,8 @@ class HardPersons:
         if len(home) > 2 and random.random() < share["twins"]:
             self._twins(home[-1], ethnicity, surname)
         if grown and random.random() < share["newborn"]:
-            self._newborns(grown[0], ethnicity, surname)
+            taken = {other.name for other in self.people[home[0].number :]}
+            self._newborns(grown[0], ethnicity, surname, taken)
 
     def _person(
         self, ethnicity: str, family: str, sex: str, birth: date, phone: str, address: str
@@ -117,15 +118,20 @@ class HardPersons:
             other = replace(other, name=name)
         self.people[other.number] = replace(other, phone=one.phone, is_twin=True)
 
-    def _newborns(self, mother: Resident, ethnicity: str, surname: str) -> None:
+    def _newborns(self, mother: Resident, ethnicity: str, surname: str, taken: set[str]) -> None:
+        """A child or two of this year; nobody in a house bears a brother's or sister's name."""
         random = self._random
         birth = TODAY - timedelta(days=random.randint(5, 170))
         twins = random.random() < rates()["newborn_twins"]
         sex = random.choice("12")
         for _ in range(2 if twins else 1):
             child = self._person(ethnicity, surname, sex, birth, mother.phone, mother.address)
+            name = child.name
+            while name in taken:
+                name = names.full_name(ethnicity, names.given_name(random, ethnicity, sex), surname)
+            taken.add(name)
             self.people[child.number] = replace(
-                child, phone=mother.phone, mother=mother.number, is_twin=twins
+                child, name=name, phone=mother.phone, mother=mother.number, is_twin=twins
             )
 
     def _birth(self, age: int) -> date:

@@ -52,12 +52,11 @@ def with_ids(
     """
     own = known.join(groups.select(KEY), on=KEY, how="semi")
     named = groups.join(own.select(KEY, "person_id", "linked_at"), on=KEY, how="left")
-    elsewhere = known.join(groups.select(KEY), on=KEY, how="anti")["person_id"]
     before = _claims(named.drop_nulls("person_id"))
     ids = _settled(before)
     homeless = named.filter(~pl.col("group").is_in(list(ids)))
     if homeless.height and past.height:
-        used = pl.concat([elsewhere, known["person_id"]]).unique()
+        used = known["person_id"].unique()
         old = past.join(homeless.select(KEY, "group"), on=KEY, how="inner")
         members = past.group_by("person_id").agg(pl.col(KEY).n_unique().alias("all"))
         claims = _claims(old.filter(~pl.col("person_id").is_in(used.implode())))
@@ -122,7 +121,8 @@ def new_id(seed: str, attempt: int = 0) -> str:
 def _unheard_of(fresh: pl.DataFrame, known: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     """New ids that nobody has or had: one that is taken is made again."""
     for attempt in range(1, 1_000):
-        had = pl.concat([known["person_id"], past["person_id"]]).unique()
+        same = pl.col("person_id").is_in(fresh["person_id"].implode())
+        had = pl.concat([known.filter(same)["person_id"], past.filter(same)["person_id"]])
         taken = fresh["person_id"].is_in(had.implode()) | fresh["person_id"].is_duplicated()
         if not taken.any():
             return fresh

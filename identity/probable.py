@@ -28,22 +28,20 @@ FEW = 10_000
 FREQUENCY_SCHEMA: dict[str, pl.DataType] = {
     "column": pl.String(), "token": pl.String(), "share": pl.Float64(),
 }  # fmt: skip
-CANDIDATES = (
-    "l.birth_date = r.birth_date and l.name_sound_token = r.name_sound_token",
-    "l.birth_date = r.birth_date and l.name_consonants_token = r.name_consonants_token",
-    "l.birth_date = r.birth_date and l.phone_token = r.phone_token",
-    "l.birth_date = r.birth_date and l.address_token = r.address_token",
-    "l.phone_token = r.phone_token and l.name_sound_token = r.name_sound_token",
-    "l.phone_token = r.phone_token and l.name_consonants_token = r.name_consonants_token",
-    "l.address_token = r.address_token and l.name_sound_token = r.name_sound_token",
-    "l.health_card_token = r.health_card_token",
-    "l.insurance_token = r.insurance_token",
-    "l.id_number_token = r.id_number_token",
-    "l.id_written_token = r.id_written_token",
-    "l.mother_token = r.mother_token and l.birth_date = r.birth_date",
-)
-"""Which pairs are looked at: each an equality of tokens, so that none costs a full comparison."""
+CANDIDATES: tuple[tuple[str, ...], ...] = (
+    ("birth_date", "name_sound_token"), ("birth_date", "name_consonants_token"),
+    ("birth_date", "phone_token"), ("birth_date", "address_token"),
+    ("phone_token", "name_sound_token"), ("phone_token", "name_consonants_token"),
+    ("address_token", "name_sound_token"), ("birth_date", "mother_token"),
+    ("health_card_token",), ("insurance_token",), ("id_number_token",), ("id_written_token",),
+)  # fmt: skip
+"""Which pairs are looked at: those that are equal in all columns of one of these, so that none
+costs a comparison of all with all."""
 _OPEN = "l.cluster <> r.cluster and (l.person_number is null or r.person_number is null)"
+
+
+def _equal(columns: tuple[str, ...]) -> str:
+    return " and ".join(f"l.{column} = r.{column}" for column in columns)
 
 
 class NotInstalled(RuntimeError):
@@ -93,8 +91,8 @@ class Model:
             "probability_two_random_records_match": self.said["prior"],
             "comparisons": comparisons,
             "blocking_rules_to_generate_predictions": [
-                {"blocking_rule": f"{rule} and {_OPEN}", "sql_dialect": "duckdb"}
-                for rule in CANDIDATES
+                {"blocking_rule": f"{_equal(columns)} and {_OPEN}", "sql_dialect": "duckdb"}
+                for columns in CANDIDATES
             ],
             "retain_matching_columns": False,
             "retain_intermediate_calculation_columns": False,
@@ -134,6 +132,7 @@ def probable_pairs(nodes: pl.DataFrame, frequency: pl.DataFrame) -> pl.DataFrame
         from splink import DuckDBAPI, Linker
     except ModuleNotFoundError as error:
         raise NotInstalled("splink") from error
+    nodes = _in_question(nodes)
     shown = nodes.with_columns(pl.coalesce("id_number_token", "id_written_token").alias("id_any"))
     with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as connection:
         connection.register("nodes", shown.to_arrow())
@@ -158,6 +157,16 @@ def probable_pairs(nodes: pl.DataFrame, frequency: pl.DataFrame) -> pl.DataFrame
             "order by all"
         ).pl()
     return pairs
+
+
+def _in_question(nodes: pl.DataFrame) -> pl.DataFrame:
+    """Nodes without a valid ID number in their group, and all that could be a pair with them."""
+    unproven = nodes.filter(pl.col("person_number").is_null())
+    found = [unproven["node"]]
+    for columns in CANDIDATES:
+        sought = unproven.select(columns).drop_nulls().unique()
+        found.append(nodes.select("node", *columns).join(sought, on=columns, how="semi")["node"])
+    return nodes.filter(pl.col("node").is_in(pl.concat(found).unique().implode()))
 
 
 def _frequency_of(column: str, nodes: pl.DataFrame, frequency: pl.DataFrame) -> pl.DataFrame:

@@ -41,13 +41,16 @@ SCHEMA: dict[str, pl.DataType] = {
 
 def current_sources(versions: pl.DataFrame) -> pl.DataFrame:
     """One row a source person (`SCHEMA`), ordered by key, from all its versions in silver."""
-    by_feed = in_order(current(versions, [KEY, "feed"]), [KEY])
+    several = pl.col(KEY).is_duplicated()
+    once = versions.filter(~several).select(*SCHEMA)
+    by_feed = in_order(current(versions.filter(several), [KEY, "feed"]), [KEY])
     said = []
     for part in _PARTS:
         there = pl.col(part[0]).is_not_null()
         said += [pl.col(name).filter(there).last() for name in part]
     found = by_feed.group_by(KEY, maintain_order=True).agg(pl.col("member_id").last(), *said)
-    return found.select(*SCHEMA).cast(SCHEMA).sort(KEY)  # type: ignore[arg-type]
+    both = pl.concat([once.cast(SCHEMA), found.select(*SCHEMA).cast(SCHEMA)])  # type: ignore[arg-type]
+    return both.sort(KEY)
 
 
 def changed_numbers(versions: pl.DataFrame) -> pl.DataFrame:
