@@ -11,6 +11,7 @@ Decision: docs/decisions/0017-identity.md.
 
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,11 @@ def _equal(columns: tuple[str, ...]) -> str:
 
 class NotInstalled(RuntimeError):
     """Splink is missing from this environment; only sure rules can link."""
+
+
+def is_installed() -> bool:
+    """Whether pairs can be weighed in this environment."""
+    return find_spec("splink") is not None
 
 
 @dataclass(frozen=True)

@@ -98,12 +98,9 @@ def alike(suffix: str = "_right") -> pl.Expr:
 
 
 def contradicts() -> pl.Expr:
-    """Another name, and another birth or sex, or a number that is doubtful in one of them; a birth
-    that is not said does not make it good."""
-    other_birth = ~near("birth_date", "birth_date_right").fill_null(False)
-    other_sex = (pl.col("sex_code") != pl.col("sex_code_right")).fill_null(False)
-    doubtful = pl.col("person_number").is_null() | pl.col("person_number_right").is_null()
-    return ~alike().fill_null(True) & (other_birth | other_sex | doubtful)
+    """Another name: a slip as likely as a twin or a relative written down with the other's number,
+    so one number does not decide it."""
+    return ~alike().fill_null(True)
 
 
 def _pairs(nodes: pl.DataFrame, left: list[str], right: list[str] | None = None) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from identity import persons
 from identity.decisions import standing, touched_since
 from identity.index import Index
 from identity.link import CONFLICT_SCHEMA, LINK_SCHEMA, REVIEW_SCHEMA, Linked, link
-from identity.probable import FREQUENCY_SCHEMA, frequencies, model
+from identity.probable import FREQUENCY_SCHEMA, frequencies, is_installed, model
 from identity.sources import (
     COLUMNS,
     KEY,
@@ -79,7 +79,8 @@ def update_links(lake: Lake) -> LinkRun:
     noted = _noted(lake)
     index = Index(lake.identity / "index")
     same_rules = noted.get("linking") == LINKING and noted.get("model") == model().version
-    if not same_rules or not index.fits():
+    catches_up = not noted.get("run", {}).get("weighed", True) and is_installed()
+    if not same_rules or catches_up or not index.fits():
         return _linked_all(lake, index, version)
     said = touched_since(lake, datetime.fromisoformat(noted["at"]))
     if noted["silver"] != version:

@@ -1,5 +1,6 @@
 """Links over time: corrections un-mix, history answers, clerks are heard, parts give the whole."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -178,6 +179,17 @@ def test_a_merge_that_a_member_sends_is_followed(tmp_path: Path) -> None:
         take("3", merge)
         assert person("P69999") == person("P70001")
     assert "merge" in store.read(lake, "person_event", EVENT_SCHEMA)["event"].to_list()
+
+
+def test_without_splink_sure_rules_link_and_weighing_follows_once_it_is_there(
+    county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("splink")
+    monkeypatch.setitem(sys.modules, "splink", None)
+    assert not county.take("T01", row(1, "A", "王国强")).weighed
+    monkeypatch.undo()
+    run = store.update_links(county.lake)
+    assert run.is_new and run.weighed
 
 
 def test_nothing_is_done_when_nothing_changed(county: County) -> None:
