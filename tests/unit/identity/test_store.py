@@ -99,7 +99,7 @@ def test_somebody_elses_number_corrected_later_un_mixes_them(county: County) -> 
     """Seen: three of four source persons stayed with the wrong person for ever, history empty."""
     mine = {"身份证号": OTHER_NUMBER, "出生日期": "1949-12-31", "性别": "1"}
     county.take("T01", row(1, "A", "王国强", **mine))
-    county.take("T02", row(2, "B", "李建华", **mine))
+    county.take("T02", row(2, "B", "", **mine))
     assert county.person("T01", "A") == county.person("T02", "B")
     first = county.person("T01", "A")
     before = now()
@@ -115,9 +115,19 @@ def test_somebody_elses_number_corrected_later_un_mixes_them(county: County) -> 
     assert len(then) == 2
     assert today["unlinked_at"].null_count() == 1
     assert events["event"].to_list()[-1] == "split"
-    county.take("T02", row(4, "B", "李建华", **{**mine, "住址": "甲村1号"}))
+    county.take("T02", row(4, "B", "", **{**mine, "住址": "甲村1号"}))
     assert county.person("T01", "A") == county.person("T02", "B") == first
     assert county.events()[-1] == "merge"
+
+
+def test_somebody_elses_number_under_another_name_does_not_mix_them_at_all(
+    county: County,
+) -> None:
+    mine = {"身份证号": OTHER_NUMBER, "出生日期": "1949-12-31", "性别": "1"}
+    county.take("T01", row(1, "A", "王国强", **mine))
+    county.take("T02", row(2, "B", "李建华", **mine))
+    assert county.person("T01", "A") != county.person("T02", "B")
+    assert "one_id_two_people" in county.conflicts()
 
 
 def row_is_valid(number: str) -> bool:
