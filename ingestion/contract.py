@@ -243,6 +243,9 @@ class Contract(_Strict):
         unknown = set(self.accepted) - set(self.mapping().records)
         if unknown:
             raise ValueError(f"{self.feed}: accepted names {sorted(unknown)}, which it never sends")
+        columns = {c for name in self.mapping().records for c in entities()[name].columns}
+        if unknown := set(self.leads) - columns:
+            raise ValueError(f"{self.feed}: leads for {sorted(unknown)}, which it never sends")
         for name in self.mapping().records:
             entity = entities()[name]
             if "organization" in self.holds.scope and "organization_id" not in entity.columns:

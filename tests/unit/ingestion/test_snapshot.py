@@ -123,6 +123,14 @@ def test_a_withdrawn_snapshot_gives_back_what_it_took(site: Site) -> None:
     assert standing(site) == {"F0001": 130, "F0002": 130, "F0003": 150}
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"leads": ["total_fee_yuan"]}, {"holds": {"file": "snapshot", "scope": ["year"]}}]
+)
+def test_a_contract_leads_for_and_holds_only_what_it_can(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="leads for|scope"):
+        contract(**wrong)
+
+
 def test_rebuilding_from_bronze_lets_the_same_rows_lapse(site: Site) -> None:
     take(site, snapshot(), "a.csv", visit(1), visit(2), visit(3))
     take(site, snapshot(), "b.csv", visit(1), visit(3))
