@@ -127,7 +127,7 @@ def test_a_withdrawn_snapshot_gives_back_what_it_took(site: Site) -> None:
     "wrong", [{"leads": ["total_fee_yuan"]}, {"holds": {"file": "snapshot", "scope": ["year"]}}]
 )
 def test_a_contract_leads_for_and_holds_only_what_it_can(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="leads for|scope"):
+    with pytest.raises(ValueError, match=r"leads for|scope"):
         contract(**wrong)
 
 
