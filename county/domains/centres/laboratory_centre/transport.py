@@ -12,6 +12,7 @@ import polars as pl
 
 from county.domains.centres.parts import CENTRE, crew, pair, some_minutes_later
 from county.domains.draws import chance
+from county.roles import TCM_HOSPITAL
 from county.scene import Scene
 
 _DEPARTURES = {1: 11 * 60 + 30, 2: 16 * 60 + 30, 3: 20 * 60 + 15}
@@ -100,10 +101,12 @@ def trips(
 
 
 def _sterile(random: np.random.Generator, scene: Scene, columns: list[str]) -> pl.DataFrame:
-    """Trips of each Tuesday from the county hospital to every township centre."""
-    days = pl.DataFrame({"day": [d for d in scene.month.days if d.weekday() == 1]})
-    centres = scene.organizations.filter(pl.col("level") == "township").select("organization_id")
-    rows = centres.join(days, how="cross", maintain_order="left_right")
+    """A trip a day from the county hospital to everyone it sterilises for."""
+    days = pl.DataFrame({"day": scene.month.days})
+    served = scene.organizations.filter(
+        (pl.col("level") == "township") | (pl.col("organization_id") == TCM_HOSPITAL)
+    ).select("organization_id")
+    rows = served.join(days, how="cross", maintain_order="left_right")
     return rows.with_columns(
         _trip_id("WJ", pl.col("day"), pl.lit("1")).alias("trip_id"),
         (pl.col("day").cast(pl.Datetime("us")) + timedelta(hours=9)).alias("planned_at"),
