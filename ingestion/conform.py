@@ -133,22 +133,17 @@ def conform(
             mapped = pl.coalesce(_looked_up(given, decided), mapped)
         if column.type in _MEASURED and raw is not None:
             mapped = pl.when(~mapped.str.contains(_NO_VALUE)).then(mapped)
-        required = column.required or bool(field_map and field_map.required)
-        if record.partial and name not in entity.key:
-            required = False
+        needed = column.required or bool(field_map and field_map.required)
+        required = needed and not (record.partial and name not in entity.key)
         if column.code_system:
             known = list(contract.codes.code_system(column.code_system))
             code = pl.when(mapped.is_in(known)).then(mapped)
             values += [code.alias(name), given.alias(raw_name(name))]
             if required:
                 checks.append(_Check(pl.col(raw_name(name)).is_null(), "missing_required", name))
-                checks.append(
-                    _Check(
-                        pl.col(name).is_null() & pl.col(raw_name(name)).is_not_null(),
-                        "unknown_code",
-                        name,
-                    )
-                )
+            if needed:
+                unknown = pl.col(name).is_null() & pl.col(raw_name(name)).is_not_null()
+                checks.append(_Check(unknown, "unknown_code", name))
             continue
         scale = field_map.scale if field_map else None
         pattern = field_map.format if field_map else None
@@ -183,8 +178,8 @@ def conform(
     for name, column in entity.columns.items():
         if events := record.events_that("needs", name):
             there = raw_name(name) if column.code_system else name
-            needed = pl.col("_event").is_in(events) & pl.col(there).is_null()
-            checks.append(_Check(needed, "missing_required", name))
+            absent = pl.col("_event").is_in(events) & pl.col(there).is_null()
+            checks.append(_Check(absent, "missing_required", name))
     if record.event:
         values.append(pl.col(record.event).alias("_event"))
     values += _version(source, contract)
