@@ -3,9 +3,9 @@
 Belongs here: counting of what happened. Not here: the register (`chronic_register.py`), the
 follow-ups (`illness.py`), the examinations (`domains/public_health/elderly/`).
 Source: national basic public health service standard, third edition (2017): at least four
-follow-ups face to face a year, evenly spread, and one physical examination a year; control by the
-latest follow-up of the year. Within the year (decision 0005): one follow-up, and one more for every
-three months since the first of the year.
+follow-ups face to face a year, evenly spread, one physical examination a year and for diabetes four
+fasting glucose tests; control by the latest follow-up of the year. Within the year (decision 0005):
+one follow-up, and one more for every three months since the first of the year.
 """
 
 from collections import Counter
@@ -28,6 +28,7 @@ class _Year:
     first_month: int = 0
     face_to_face: int = 0
     quarters: set[int] = field(default_factory=set)
+    glucose_tests: int = 0
     latest: tuple[date, str] | None = None
     is_controlled: bool = False
 
@@ -74,6 +75,7 @@ class Managed:
             "registered": True,
             "standard": year.face_to_face >= 4
             and len(year.quarters) == 4
+            and (one.disease != "diabetes" or year.glucose_tests >= 4)
             and one.person.number in self._examined,
             "controlled": visited and year.is_controlled,
             "visited": visited,
@@ -86,6 +88,7 @@ class Managed:
         place = (visit.day, visit.visit_id)
         if year.latest is None or place > year.latest:
             year.latest, year.is_controlled = place, _is_controlled(visit)
+        year.glucose_tests += visit.glucose is not None
         if visit.mode in _FACE_TO_FACE:
             year.face_to_face += 1
             year.quarters.add((visit.day.month + 2) // 3)

@@ -8,7 +8,8 @@
 
     - `<disease>_registered`: in management.
     - `<disease>_standard`: and managed to the standard of a full year (rule `<disease>_care`): visits
-      face to face, quarters with one, physical examinations, this year so far.
+      face to face, quarters with one, physical examinations and, where `is_tested` is given, visits
+      with that test, this year so far.
     - `<disease>_controlled`: and in bounds at the latest visit of the year; who was not visited is not.
     - `<disease>_visited`: and visited this year.
     - `<disease>_on_schedule`: and visited face to face as often as is due within the year
@@ -17,7 +18,7 @@
     Source: national basic public health service specification, third edition (2017). Registrations
     without a person are excluded rows of the registered measure.
 #}
-{% macro managed_patients(disease, code, visits, is_controlled) -%}
+{% macro managed_patients(disease, code, visits, is_controlled, is_tested=none) -%}
 chronic_registration as (
     select * from {{ ref('chronic_registration') }}
     where disease_code = '{{ code }}'
@@ -75,6 +76,7 @@ visits_by_person as (
         person_id,
         min(visited_date) as first_visited_date,
         count(*) filter (where is_face_to_face) as face_to_face_count,
+        {% if is_tested %}count(*) filter (where {{ is_tested }}){% else %}0{% endif %} as test_count,
         count(distinct {{ period_start_of('quarter', 'visited_date') }})
             filter (where is_face_to_face) as quarter_count
     from visits_of_year
@@ -114,6 +116,9 @@ demand as (
         {{ rule_value(disease ~ '_care', 'visits_a_year', 'month_end') }} as visits_a_year,
         {{ rule_value(disease ~ '_care', 'quarters_with_visit', 'month_end') }} as quarters_with_visit,
         {{ rule_value(disease ~ '_care', 'examinations_a_year', 'month_end') }} as examinations_a_year,
+        {% if is_tested -%}
+        {{ rule_value(disease ~ '_care', 'tests_a_year', 'month_end') }}
+        {%- else %}0{% endif %} as tests_a_year,
         {{ rule_value('chronic_visits_in_year', 'months_between_visits', 'month_end') }}
             as months_between_visits
     from coverage_month
@@ -129,6 +134,7 @@ managed as (
         coalesce(latest_visit.is_controlled, false) as is_controlled,
         coalesce(visits_by_person.face_to_face_count >= demand.visits_a_year, false)
         and visits_by_person.quarter_count >= demand.quarters_with_visit
+        and visits_by_person.test_count >= demand.tests_a_year
         and coalesce(examinations_by_person.examination_count, 0) >= demand.examinations_a_year
             as is_standard,
         coalesce(

@@ -51,7 +51,7 @@ TILES = {
     "primary_care_share_tile": _indicator("CM24-07"),
     "county_inpatient_share_tile": _indicator("CM24-11"),
     "hypertension_standard_tile": _indicator("BPH-14-YTD"),
-    "hypertension_control_tile": _indicator("BPH-15"),
+    "hypertension_control_tile": _indicator("BPH-15-YTD"),
     "outpatient_visits_tile": _own("outpatient_visits"),
     "discharges_tile": _own("discharges"),
     "bed_occupancy_tile": _own_ratio("occupied_bed_days", "open_bed_days"),

@@ -159,7 +159,7 @@ def test_evidence_adds_up_to_the_headline(yigong: Yigong) -> None:
     for indicator, organization, period in (
         ("CM24-07", "653999", "2026"),
         ("PRI-22", "653999T01", "2026-03"),
-        ("BPH-15", "653999T02", "2026Q1"),
+        ("BPH-15-YTD", "653999T02", "2026Q1"),
         ("CM24-11", "653999", "2026-02"),
     ):
         value = published_indicators(yigong, period)[indicator, organization]

@@ -68,7 +68,7 @@ def test_what_no_contract_of_the_county_fills_reads_no_feed_everywhere(
 
 
 def test_what_a_feed_says_of_one_organization_is_not_expected_of_others(values: Values) -> None:
-    controlled = {o: row for (i, o), row in values.items() if i == "BPH-15"}
+    controlled = {o: row for (i, o), row in values.items() if i == "BPH-15-YTD"}
     assert Counter(row["state"] for row in controlled.values()) == {"ok": 3, "not_applicable": 2}
     for organization in ("QH", "QH-C", "QH-T1"):
         row = controlled[organization]

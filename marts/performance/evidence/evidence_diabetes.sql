@@ -21,12 +21,15 @@ visits as (
         visited_date,
         visit_mode_code,
         person_id,
+        fasting_glucose_mmol_per_l,
         fasting_glucose_mmol_per_l
         < {{ rule_value('diabetes_control', 'fasting_glucose_below', 'visited_date') }}
             as is_in_bounds
     from diabetes_visit
 ),
 
-{{ managed_patients('diabetes', '2', 'visits', 'is_in_bounds') }}
+{{ managed_patients(
+    'diabetes', '2', 'visits', 'is_in_bounds', 'fasting_glucose_mmol_per_l is not null'
+) }}
 
 select * from typed

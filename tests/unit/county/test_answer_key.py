@@ -6,8 +6,8 @@ from county.answer_key import definitions
 from ingestion.errors import REASONS
 from tests.unit.county.built import Built
 
-SHARES = ["CM24-07", "CM24-11", "CM24-12", "SEC-01", "PRI-22", "BPH-14-YTD", "BPH-15", "BPH-17-YTD",
-          "BPH-18", "OPS-BED-01"]  # fmt: skip
+SHARES = ["CM24-07", "CM24-11", "CM24-12", "SEC-01", "PRI-22", "BPH-14-YTD", "BPH-15-YTD",
+          "BPH-17-YTD", "BPH-18-YTD", "OPS-BED-01"]  # fmt: skip
 ANY_PERIOD = [d for d in definitions() if d.judged == "at any time"]
 LEAVES = pl.col("organization_id").str.contains("999[HTV]")
 

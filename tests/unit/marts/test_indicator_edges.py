@@ -138,7 +138,7 @@ def test_latest_measures_take_the_last_month_of_a_period(
     assert indicator(county, "BPH-15-YTD", TOWNSHIP, "2026")[1:4] == (2, 4, 0.5)
     assert indicator(county, "BPH-15-YTD", TOWNSHIP, "2026Q1")[1:4] == (2, 4, 0.5)
     # In management: six, who was not visited is not controlled.
-    assert indicator(county, "BPH-15", TOWNSHIP, "2026Q1")[1:3] == (2, 6)
+    assert indicator(county, "BPH-15", TOWNSHIP, "2026")[:4] == ("not_applicable", 2, 6, None)
 
 
 def test_a_definition_of_the_whole_year_has_no_value_before_it_is_over(
@@ -184,7 +184,7 @@ def test_feed_that_never_came_reads_no_feed(county: duckdb.DuckDBPyConnection) -
 def test_organization_no_feed_speaks_for_is_not_applicable(
     county: duckdb.DuckDBPyConnection,
 ) -> None:
-    assert indicator(county, "BPH-15", HOSPITAL, "2026-03")[0] == "not_applicable"
+    assert indicator(county, "BPH-15-YTD", HOSPITAL, "2026-03")[0] == "not_applicable"
 
 
 def test_zero_denominator_is_not_applicable(county: duckdb.DuckDBPyConnection) -> None:
