@@ -1,6 +1,10 @@
 -- Grain: one encounter, whoever tells of it: what several feeds, numbers or organizations tell of the
 -- same one is one row (docs/decisions/0016-encounter-resolution.md). Of each column the value of the
 -- feed that leads for it (`leads` of a contract), else of the feed that spoke last and knows one.
+-- Columns are those of its YAML, which follow the entity.
+{% set given = [
+    'organization_id', 'encounter_id', 'source_person_id', 'person_id', 'feed', 'received_at',
+] %}
 with
 
 encounter_source as (
@@ -46,19 +50,9 @@ merged as (
     select
         resolved_encounter_id as encounter_id,
         resolved_organization_id as organization_id,
-        {{ of_leading('encounter_class_code') }},
-        {{ of_leading('started_at') }},
-        {{ of_leading('ended_at') }},
-        {{ of_leading('recorded_at') }},
-        {{ of_leading('is_cancelled') }},
-        {{ of_leading('department_code') }},
-        {{ of_leading('department_name') }},
-        {{ of_leading('is_tcm') }},
-        {{ of_leading('bed_id') }},
-        {{ of_leading('discharge_mode_code') }},
-        {{ of_leading('total_fee_yuan') }},
-        {{ of_leading('drug_fee_yuan') }},
-        {{ of_leading('staff_id') }},
+        {% for column in model.columns if column not in given -%}
+        {{ of_leading(column) }},
+        {% endfor -%}
         min_by(source_person_id, source_number) as source_person_id,
         min_by(person_id, source_number) as person_id,
         min_by(feed, source_number) as feed,
@@ -69,47 +63,11 @@ merged as (
 
 encounter as (
     select
-        encounter_id,
-        organization_id,
-        encounter_class_code,
-        started_at,
-        ended_at,
-        recorded_at,
-        is_cancelled,
-        department_code,
-        department_name,
-        is_tcm,
-        bed_id,
-        discharge_mode_code,
-        total_fee_yuan,
-        drug_fee_yuan,
-        staff_id,
-        source_person_id,
-        person_id,
-        feed,
-        received_at
+        {{ model.columns | join(', ') }}
     from told_once
     union all
     select
-        encounter_id,
-        organization_id,
-        encounter_class_code,
-        started_at,
-        ended_at,
-        recorded_at,
-        is_cancelled,
-        department_code,
-        department_name,
-        is_tcm,
-        bed_id,
-        discharge_mode_code,
-        total_fee_yuan,
-        drug_fee_yuan,
-        staff_id,
-        source_person_id,
-        person_id,
-        feed,
-        received_at
+        {{ model.columns | join(', ') }}
     from merged
 )
 

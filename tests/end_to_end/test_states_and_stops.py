@@ -114,7 +114,10 @@ def test_a_third_hospital_and_an_eleventh_indicator_need_one_file_each(
     found = json.loads(without_insurance("indicators", "--period", "2026", "--json"))
     mine = {(r["indicator_id"], r["organization_id"]): r for r in found}
     assert mine["SITE-01", "653999H03"]["denominator"] == 40
-    assert mine["SITE-01", "653999"]["state"] == "ok"
+    # The new hospital sends one day in three, and not since February: its county is told so.
+    county = mine["SITE-01", "653999"]
+    assert (county["state"], county["covered_share"] < 1) == ("partial", True)
+    assert county["reason"]
     shown = json.loads(
         without_insurance(
             "query",

@@ -10,7 +10,7 @@ import polars as pl
 
 from county import build
 from county.profiles import DEFAULT, apply_profile
-from county.scene import Document, Domain, Export, Meant, Planted, Scene, Truth
+from county.scene import Document, Domain, Examined, Export, Meant, Planted, Scene, Truth
 from county.watched import Onlooker
 
 SEED = 7
@@ -39,7 +39,7 @@ def said(scenes: Iterable[Scene], speakers: Iterable[Domain]) -> dict[str, list[
     for scene in scenes:
         for speaker in together:
             for piece in speaker.month(scene):
-                if isinstance(piece, Truth | Meant):
+                if isinstance(piece, Truth | Meant | Examined):
                     continue
                 found.setdefault(piece.feed, []).append(piece)
     return found

@@ -112,7 +112,7 @@ def test_each_later_row_has_its_effect(homes: tuple[Path, Path]) -> None:
         reversed_ones = connection.execute(
             "select settlement_id from insurance_settlement where is_reversed order by 1"
         ).fetchall()
-        assert [number for (number,) in reversed_ones] == ["R2", "i1", "i2", "i3"]
+        assert [number for (number,) in reversed_ones] == ["R2", "i1", "i13", "i2", "i3"]
         taken = connection.execute(
             "select batch_id, is_built from built_batch where model = 'encounter_source' order by 1"
         ).fetchall()

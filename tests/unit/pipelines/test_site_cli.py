@@ -43,7 +43,7 @@ def test_a_lake_belongs_to_the_county_it_was_given_and_keeps_it(tmp_path: Path) 
 
     home = tmp_path / "lake"
     told = json.loads(yigong(home, "init", "--site", str(TINY), "--json").stdout)
-    assert (told["site"], told["county"], told["feeds"], told["former"]) == ("tiny", "QH", 4, None)
+    assert (told["site"], told["county"], told["feeds"], told["former"]) == ("tiny", "QH", 5, None)
     assert json.loads(yigong(home, "status", "--json").stdout)["site"] == "tiny"
     assert check_feed(Site.open(TINY), "north__clinic__visits", Lake.open(home)).problem is None
     refused = yigong(home, "init", "--site", "demo")
@@ -58,8 +58,8 @@ def test_checking_a_folder_needs_no_lake_and_ends_with_one_when_something_is_wro
     good = yigong(tmp_path, "site", "check", str(TINY), "--json")
     assert good.returncode == 0
     found = json.loads(good.stdout)
-    assert [row["problem"] for row in found["feeds"]] == [None] * 4
-    assert sum(row["accepted"] for row in found["feeds"]) == 34
+    assert [row["problem"] for row in found["feeds"]] == [None] * 5
+    assert sum(row["accepted"] for row in found["feeds"]) == 37
     lacking = tmp_path / "lacking"
     (lacking / "contracts").mkdir(parents=True)
     for name in ("site.yml", "contracts/bureau", "crosswalks"):
