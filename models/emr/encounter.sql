@@ -1,9 +1,11 @@
 -- Grain: one encounter, whoever tells of it: what several feeds, numbers or organizations tell of the
 -- same one is one row (docs/decisions/0016-encounter-resolution.md). Of each column the value of the
 -- feed that leads for it (`leads` of a contract), else of the feed that spoke last and knows one.
--- Columns are those of its YAML, which follow the entity.
+-- Columns are those of its YAML, which follow the entity. (dbt knows them when it compiles, not yet
+-- when it parses: what the loop calls is named once outside it.)
 {% set given = [
-    'organization_id', 'encounter_id', 'source_person_id', 'person_id', 'feed', 'received_at',
+    'organization_id', 'encounter_id', 'encounter_class_code', 'source_person_id', 'person_id',
+    'feed', 'received_at',
 ] %}
 with
 
@@ -50,6 +52,7 @@ merged as (
     select
         resolved_encounter_id as encounter_id,
         resolved_organization_id as organization_id,
+        {{ of_leading('encounter_class_code') }},
         {% for column in model.columns if column not in given -%}
         {{ of_leading(column) }},
         {% endfor -%}
