@@ -11,7 +11,6 @@ from random import Random
 
 from county.illness import Chronic
 from county.months import Month
-from county.organizations import BY_ID
 from county.parameters import parameters
 from county.people import Person
 
@@ -77,11 +76,9 @@ class ChronicRegister:
             if registration.person.lives_here(day):
                 yield registration
 
-    def _registration(
-        self, disease: str, person: Person, centre: str, day: date
-    ) -> Registration:  # fmt: skip
+    def _registration(self, disease: str, person: Person, centre: str, day: date) -> Registration:
         letters = "GXY" if disease == "hypertension" else "TNB"
-        number = f"{letters}DJ{BY_ID[centre].organization_id[6:]}{person.number:07d}"
+        number = f"{letters}DJ{centre[6:]}{person.number:07d}"
         staff_id = self._chronic.doctor_of(person, centre)
         return Registration(number, disease, centre, staff_id, person, day)
 

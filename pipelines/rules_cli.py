@@ -27,12 +27,13 @@ def rules(
     县目录 rules/ 里的同名规则代替产品自带的。改规则写新版本（versions 加一项），不改旧的：
     以前的服务仍按当时的规则计算。
     """
+    from ingestion.terminology_file import as_day
     from pipelines.site import dated_rules
 
     known = dated_rules(open_county().site)
     if rule is not None and rule not in known:
         raise ValueError(f"没有规则 {rule}；现有：{'、'.join(known)}")
-    day = _day(on) if on else None
+    day = as_day(on)
     found = [
         row for row in rule_rows(known)
         if rule in (None, row["rule"]) and (day is None or row["from"] <= day <= row["to"])
@@ -71,10 +72,3 @@ def rule_rows(known: dict[str, Any]) -> list[dict[str, Any]]:
         for name, rule in known.items()
         for version, last_day in rule.periods()
     ]
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"日期应写作 2026-03-31，不是 {text}") from None
